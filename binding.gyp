@@ -1,0 +1,35 @@
+{
+  # native/sources.json is the one list of sources, shared with CMakeLists.txt.
+  "targets": [
+    {
+      "target_name": "evloop",
+      "sources": [
+        "<!@(node -p \"const s = require('./native/sources.json'); [...s.common, ...s.node].join(' ')\")",
+      ],
+      "include_dirs": [
+        "native",
+        "<!(node -p \"require('node-api-headers').include_dir\")",
+      ],
+      "defines": ["NAPI_VERSION=8"],
+      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+      "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fvisibility-inlines-hidden"],
+      # Node's own gypi asks for another dialect and mutes warnings that this code keeps.
+      "cflags!": ["-Wno-unused-parameter"],
+      "cflags_cc!": ["-std=gnu++17", "-std=gnu++20", "-fexceptions", "-frtti"],
+      "configurations": {
+        "Release": {
+          "cflags": ["-O2"],
+          "cflags!": ["-O3", "-g"],
+        },
+      },
+      "conditions": [
+        ["OS=='linux'", {
+          "sources": [
+            "<!@(node -p \"require('./native/sources.json').linux.join(' ')\")",
+          ],
+          "ldflags": ["-Wl,--gc-sections", "-Wl,-z,now"],
+        }],
+      ],
+    },
+  ],
+}

@@ -1,0 +1,116 @@
+// Generated from native/abi.h by scripts/gen-abi.mjs; edit that file instead.
+export const ABI_VERSION = 1;
+/** Ring sizes are powers of two; head and tail run freely and are masked on use. */
+export const SUBMISSION_CAPACITY = 4096;
+export const COMPLETION_CAPACITY = 4096;
+/** One entry of either ring is eight 32-bit words. */
+export const ENTRY_WORDS = 8;
+export const CONTROL_WORDS = 64;
+/** Small writes of one turn are gathered here; native empties it at every flush. */
+export const SEND_SLAB_BYTES = 262144;
+/** Received bytes land in slabs by bump allocation; a slab that is used up is replaced by JS. */
+export const RECEIVE_SLAB_BYTES = 65536;
+export const RECEIVE_SLAB_COUNT = 16;
+
+// Words of the control block (Uint32). Who writes is said behind each name.
+
+/** Native, once: JS refuses another version. */
+export const CTL_ABI_VERSION = 0;
+/** Native: entries below it are consumed. */
+export const CTL_SUBMISSION_HEAD = 1;
+/** JS: entries below it are valid. */
+export const CTL_SUBMISSION_TAIL = 2;
+/** JS */
+export const CTL_COMPLETION_HEAD = 3;
+/** Native */
+export const CTL_COMPLETION_TAIL = 4;
+/** Native: 1 while the host runs turns; submissions need no wake. */
+export const CTL_IN_HOST = 5;
+/** JS sets it with wake(); native clears it when it starts a turn. */
+export const CTL_WAKE_REQUESTED = 6;
+/** JS: 1 while handles are ready, so another turn is wanted. */
+export const CTL_READY = 7;
+/** JS: 1 while something referenced holds the process. */
+export const CTL_KEEP_ALIVE = 8;
+/** JS adds, native resets to 0: bytes used in the send slab. */
+export const CTL_SEND_USED = 9;
+/** Native sets bits, JS clears them: receive slabs to replace. */
+export const CTL_SLAB_CONSUMED_MASK = 10;
+/** Native counts: receives put off for want of a slab. */
+export const CTL_SLAB_STARVED = 11;
+/** Native counts: work put off because the completion ring was full. */
+export const CTL_COMPLETION_FULL = 12;
+/** Native counts: poller calls. */
+export const CTL_POLLS = 13;
+/** Native counts: readiness events seen. */
+export const CTL_EVENTS = 14;
+/** Native counts: times the host woke us. */
+export const CTL_WAKEUPS = 15;
+/** Native counts: turns run. */
+export const CTL_TURNS = 16;
+/** Native: timers in the wheel. */
+export const CTL_TIMERS = 17;
+/** Native: slots in use. */
+export const CTL_SOCKETS = 18;
+/** Native: generation of the slot a call just returned. */
+export const CTL_RESULT_GENERATION = 19;
+/** Native counts: notify() calls seen by the poller. */
+export const CTL_NOTIFIED = 20;
+/** Native counts: extra callback scopes opened inside turns. */
+export const CTL_DRAINS = 21;
+/** Words 32.. are doubles (index 16.. of the Float64 view). Native: monotonic ms at the start of the turn. */
+export const CTL_F64_NOW = 16;
+/** Native: deadline of the next timer in ms, or Infinity. */
+export const CTL_F64_NEXT_TIMER = 17;
+/** Native: total time spent waiting in the host, ms. */
+export const CTL_F64_IDLE_MS = 18;
+
+// Submission entry: [op, index, generation, a, b, link, f64 (words 6-7)].
+// `link` belongs to native while it drains the ring.
+
+/** A submission withdrawn before it was drained. */
+export const OP_NOP = 0;
+/** Index, generation: of JS's timer table; f64: deadline ms. */
+export const OP_TIMER_START = 1;
+/** Index, generation. */
+export const OP_TIMER_CANCEL = 2;
+/** Socket; a: offset in the send slab, b: length. */
+export const OP_SEND = 3;
+/** Socket: deliver bytes until stopped. */
+export const OP_RECEIVE_START = 4;
+/** Socket. */
+export const OP_RECEIVE_STOP = 5;
+/** Socket: FIN once everything sent before it is out. */
+export const OP_SHUTDOWN = 6;
+/** Socket: closes now; the slot's generation ends. */
+export const OP_CLOSE = 7;
+/** Socket: closes with RST, dropping what is unsent. */
+export const OP_RESET = 8;
+/** Listener; also retries after a refused accept. */
+export const OP_ACCEPT_START = 9;
+/** Listener. */
+export const OP_ACCEPT_STOP = 10;
+
+// Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
+
+/** A timer is due. */
+export const CQ_TIMER = 1;
+/** Result: bytes, 0 = end of stream; a: slab, b: offset. */
+export const CQ_RECEIVE = 2;
+/** Result: bytes native still holds (0 = writable again), or -errno. */
+export const CQ_SEND = 3;
+/** Index: listener; result: index of the new socket, a: its generation. */
+export const CQ_ACCEPT = 4;
+/** Result: 0 or -errno. */
+export const CQ_CONNECT = 5;
+/** Another thread called notify(). */
+export const CQ_NOTIFY = 6;
+
+// What turn() answers.
+
+/** The batch ran to its end. */
+export const TURN_DONE = 0;
+/** Drain nextTick and microtasks, then call turn() again. */
+export const TURN_DRAIN = 1;
+/** Over budget: flush, let Node run, continue the batch afterwards. */
+export const TURN_YIELD = 2;
