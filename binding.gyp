@@ -11,7 +11,7 @@
         "<!(node -p \"require('node-api-headers').include_dir\")",
       ],
       "defines": ["NAPI_VERSION=8"],
-      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden"],
+      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
       "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fvisibility-inlines-hidden"],
       # Node's own gypi asks for another dialect and mutes warnings that this code keeps.
       "cflags!": ["-Wno-unused-parameter"],
