@@ -1,0 +1,47 @@
+// native/sys/waker.h - how another thread wakes a poller: one descriptor that becomes readable.
+//
+// Many Notify() before the loop looks make one event and one system call; none is lost:
+//   other thread                         loop's thread
+//     publish the work                     Wait() reports the descriptor
+//     Notify()                             Drain()
+//                                          look for work
+// Whoever finds the flag already set published before the Drain() that will clear it, so the look
+// that follows that Drain() finds its work.
+//
+// With an edge-triggered poller the descriptor is never read: every write to an eventfd is a new
+// edge (eventfd(2), epoll(7)), and its counter would take centuries to fill. A level-triggered one
+// must empty it. Either way the engine then arms the descriptor again.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace evloop {
+
+class Waker {
+ public:
+  Waker() = default;
+  ~Waker() { Close(); }
+  Waker(const Waker&) = delete;
+  Waker& operator=(const Waker&) = delete;
+
+  // 0 or -errno.
+  int32_t Open();
+  // Idempotent. The owner sees to it that no Notify() runs at the same time or later.
+  void Close();
+
+  // Watch it for reading; -1 while closed.
+  int Descriptor() const { return fd_; }
+
+  // Any thread.
+  void Notify();
+
+  // Before looking for work. `read_descriptor` is false only with an edge-triggered poller.
+  void Drain(bool read_descriptor);
+
+ private:
+  int fd_ = -1;                       // eventfd; owned.
+  std::atomic<bool> pending_{false};  // A notification is on its way to the loop.
+};
+
+}  // namespace evloop
