@@ -46,7 +46,7 @@ module.exports = {
       comment: 'node-gyp-build is the only runtime dependency',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypesNot: ['core', 'local', 'undetermined', 'type-only'], pathNot: 'node_modules/node-gyp-build/' },
+      to: { path: 'node_modules/', pathNot: 'node_modules/(node-gyp-build|@types/node)/' },
     },
   ],
   options: {

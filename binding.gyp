@@ -7,11 +7,14 @@
         "<!@(node -p \"const s = require('./native/sources.json'); [...s.common, ...s.node].join(' ')\")",
       ],
       "include_dirs": [
-        "native",
         "<!(node -p \"require('node-api-headers').include_dir\")",
       ],
       "defines": ["NAPI_VERSION=8"],
-      "cflags": ["-Wall", "-Wextra", "-Werror", "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections"],
+      # For quoted includes only: as -I, native/sys/socket.h would hide the system's <sys/socket.h>.
+      "cflags": [
+        "-iquote<(module_root_dir)/native", "-Wall", "-Wextra", "-Werror",
+        "-fvisibility=hidden", "-ffunction-sections", "-fdata-sections",
+      ],
       "cflags_cc": ["-std=c++17", "-fno-exceptions", "-fno-rtti", "-fvisibility-inlines-hidden"],
       # Node's own gypi asks for another dialect and mutes warnings that this code keeps.
       "cflags!": ["-Wno-unused-parameter"],

@@ -12,7 +12,7 @@ const CONSTANT = /^constexpr \w+ k(\w+) = (.+?);\s*(?:\/\/ ?(.*))?$/;
 const ENUM = /^enum (\w+) : \w+ \{$/;
 const MEMBER = /^([A-Z][A-Z0-9_]*) = (.+?),\s*(?:\/\/ ?(.*))?$/;
 const COMMENT = /^\/\/ ?(.*)$/;
-const IGNORED = /^(?:#.*|namespace \w+ \{|\}  \/\/ namespace \w+|\};|)$/;
+const IGNORED = /^(?:#.*|namespace \w+ \{|\} {2}\/\/ namespace \w+|\};|)$/;
 
 /** @param {string} name e.g. `SendSlabBytes` */
 function toScreamingSnake(name) {
@@ -45,6 +45,8 @@ function generate(header) {
   /** @type {string[]} */
   let comment = [];
   let isBeforePragma = true;
+  // Where the comment behind the last member starts: one below it in the same column continues it.
+  let trailingColumn = -1;
   header.split('\n').forEach((raw, index) => {
     const line = raw.trim();
     // What stands above the pragma describes the header itself.
@@ -55,9 +57,16 @@ function generate(header) {
     /** @type {RegExpExecArray | null} */
     let match;
     if ((match = COMMENT.exec(line))) {
-      comment.push(match[1] ?? '');
+      if (raw.indexOf('//') === trailingColumn) {
+        const declaration = output.pop() ?? '';
+        const doc = (output.pop() ?? '').slice('/** '.length, -' */'.length);
+        output.push(...docComment([doc, match[1] ?? '']), declaration);
+      } else {
+        comment.push(match[1] ?? '');
+      }
       return;
     }
+    trailingColumn = -1;
     if ((match = CONSTANT.exec(line))) {
       if (match[3]) comment.push(match[3]);
       const name = toScreamingSnake(match[1] ?? '');
@@ -66,7 +75,10 @@ function generate(header) {
       output.push('', ...comment.map((text) => `// ${text}`), '');
     } else if ((match = MEMBER.exec(line))) {
       if (match[3]) comment.push(match[3]);
-      output.push(...docComment(comment), `export const ${match[1]} = ${toNumber(match[2] ?? '', index + 1)};`);
+      output.push(
+        ...docComment(comment),
+        `export const ${match[1]} = ${toNumber(match[2] ?? '', index + 1)};`,
+      );
     } else if (!IGNORED.test(line)) {
       throw new Error(`native/abi.h:${index + 1}: cannot read "${line}"`);
     } else if (line === '' && comment.length > 0) {
@@ -74,7 +86,12 @@ function generate(header) {
     }
     comment = [];
   });
-  return output.join('\n').replace(/\n{3,}/g, '\n\n').trimEnd() + '\n';
+  return (
+    output
+      .join('\n')
+      .replace(/\n{3,}/g, '\n\n')
+      .trimEnd() + '\n'
+  );
 }
 
 /** @param {URL} file */

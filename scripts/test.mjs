@@ -1,0 +1,152 @@
+// Runs every suite and sums them up in one last line, `N passed, N failed, N skipped`.
+//
+//   npm test                         the build, the types, the native tests, and the tests on every backend
+//   EVLOOP_TEST_SCOPE=full npm test  also lint, sanitizers, instruction budget, speed, package, other Nodes
+//   npm test -- --only=TEXT          the suites whose name contains TEXT; --list names them all
+//
+// Exit code 1 when anything failed or when a suite ran nothing.
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { BACKENDS } from './lib/backends.mjs';
+import { run, tool } from './lib/run.mjs';
+
+/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+/** @typedef {{ name: string, isFull?: boolean, start: () => Promise<Counts> }} Suite */
+
+const INDENT = '  ';
+
+/**
+ * A command that either succeeds or not: one test.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {() => Promise<Counts>}
+ */
+function step(command, args) {
+  return async () => {
+    const { code } = await run(command, args, { indent: INDENT });
+    return { passed: code === 0 ? 1 : 0, failed: code === 0 ? 0 : 1, skipped: 0 };
+  };
+}
+
+/**
+ * A command whose last line says `N passed, N failed` and perhaps `, N skipped`.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @returns {() => Promise<Counts>}
+ */
+function counted(command, args) {
+  return async () => {
+    const { code, stdout } = await run(command, args, { indent: INDENT });
+    const summary = /(?:^|\n)(\d+) passed, (\d+) failed(?:, (\d+) skipped)?\s*$/.exec(stdout);
+    const [passed, failed, skipped] = [summary?.[1], summary?.[2], summary?.[3]].map((text) =>
+      Number(text ?? 0),
+    );
+    return withExitCode({ passed: passed ?? 0, failed: failed ?? 0, skipped: skipped ?? 0 }, code);
+  };
+}
+
+/**
+ * All of test/, on one backend and host.
+ *
+ * @param {Record<string, string>} env
+ * @returns {() => Promise<Counts>}
+ */
+function vitest(env) {
+  return async () => {
+    const directory = mkdtempSync(path.join(tmpdir(), 'evloop-test-'));
+    const report = path.join(directory, 'report.json');
+    const args = ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+    try {
+      const { code } = await run(tool('vitest'), args, { env, indent: INDENT });
+      if (!existsSync(report)) return withExitCode({ passed: 0, failed: 0, skipped: 0 }, code);
+      const json = JSON.parse(readFileSync(report, 'utf8'));
+      const skipped = json.numPendingTests + json.numTodoTests;
+      return withExitCode({ passed: json.numPassedTests, failed: json.numFailedTests, skipped }, code);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  };
+}
+
+/**
+ * A suite that crashed or found no tests must not count as a success.
+ *
+ * @param {Counts} counts
+ * @param {number} code
+ * @returns {Counts}
+ */
+function withExitCode(counts, code) {
+  const isHidden = counts.failed === 0 && (code !== 0 || counts.passed === 0);
+  return isHidden ? { ...counts, failed: 1 } : counts;
+}
+
+/** @type {Suite[]} */
+const suites = [
+  { name: 'build native', start: step('node', ['scripts/build-native.mjs']) },
+  { name: 'build types', start: step('npm', ['run', '--silent', 'build:ts']) },
+  { name: 'types', start: step(tool('tsc'), ['-p', 'tsconfig.json']) },
+  {
+    name: 'native',
+    start: counted('node', ['scripts/native-build.mjs', 'plain', '--run', 'native_tests']),
+  },
+  ...BACKENDS.map((env) => ({
+    name: `backend ${env.EVLOOP_BACKEND}, host ${env.EVLOOP_HOST}`,
+    start: vitest(env),
+  })),
+  { name: 'lint', isFull: true, start: counted('node', ['scripts/lint.mjs']) },
+  {
+    name: 'native under AddressSanitizer and UBSan',
+    isFull: true,
+    start: counted('node', ['scripts/native-build.mjs', 'asan', '--run', 'native_tests']),
+  },
+  {
+    name: 'native under ThreadSanitizer',
+    isFull: true,
+    start: counted('node', ['scripts/native-build.mjs', 'tsan', '--run', 'native_tests']),
+  },
+  {
+    name: 'addon under AddressSanitizer and UBSan',
+    isFull: true,
+    start: counted('node', ['scripts/addon-sanitized.mjs']),
+  },
+  { name: 'instructions', isFull: true, start: step('node', ['scripts/check-instructions.mjs']) },
+  { name: 'package', isFull: true, start: counted('node', ['scripts/pack-check.mjs']) },
+  { name: 'other Node versions', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
+  { name: 'speed', isFull: true, start: step('node', ['bench/run.mjs', '--check']) },
+];
+
+const isFull = process.env['EVLOOP_TEST_SCOPE'] === 'full' || process.argv.includes('--full');
+const only = process.argv.find((argument) => argument.startsWith('--only='))?.slice('--only='.length);
+const chosen = suites.filter((suite) =>
+  only === undefined ? isFull || suite.isFull !== true : suite.name.includes(only),
+);
+
+/** @param {Counts} counts */
+function describe(counts) {
+  return `${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`;
+}
+
+if (process.argv.includes('--list')) {
+  for (const suite of suites) console.log(suite.isFull === true ? `${suite.name} (full)` : suite.name);
+} else {
+  const total = { passed: 0, failed: 0, skipped: 0 };
+  /** @type {string[]} */
+  const table = [];
+  for (const suite of chosen) {
+    console.log(`# ${suite.name}`);
+    const started = Date.now();
+    const counts = await suite.start();
+    total.passed += counts.passed;
+    total.failed += counts.failed;
+    total.skipped += counts.skipped;
+    table.push(`${suite.name}: ${describe(counts)} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+  }
+  console.log('# summary');
+  for (const line of table) console.log(INDENT + line);
+  console.log(describe(total));
+  process.exitCode = total.failed > 0 || total.passed === 0 ? 1 : 0;
+}
