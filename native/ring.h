@@ -31,20 +31,20 @@ class SubmissionQueue {
     mask_ = capacity - 1;
   }
 
-  uint32_t Head() const { return control_[CTL_SUBMISSION_HEAD]; }
-
   uint32_t Pending() const { return control_[CTL_SUBMISSION_TAIL] - Head(); }
 
-  // `position` is free-running: Head() is the oldest entry, Head() + Pending() - 1 the newest. Any
-  // value is safe to pass, it is masked.
+  // The entry `position` places behind the oldest one: 0 ... Pending() - 1. Positions shift with
+  // Consume(); any value is safe to pass, because it is masked.
   uint32_t* At(uint32_t position) const {
-    return entries_ + static_cast<size_t>(position & mask_) * kEntryWords;
+    return entries_ + static_cast<size_t>((Head() + position) & mask_) * kEntryWords;
   }
 
   // Gives the oldest `count` entries back to JS; they may be overwritten from then on.
   void Consume(uint32_t count) { control_[CTL_SUBMISSION_HEAD] += count; }
 
  private:
+  uint32_t Head() const { return control_[CTL_SUBMISSION_HEAD]; }
+
   uint32_t* control_ = nullptr;  // JS's control block.
   uint32_t* entries_ = nullptr;  // JS's entries.
   uint32_t mask_ = 0;            // Capacity - 1.

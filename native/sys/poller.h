@@ -30,7 +30,6 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 
 namespace evloop {
 
@@ -97,7 +96,7 @@ class Poller {
   virtual void Interrupt() = 0;
 };
 
-// Null when this platform does not have that mechanism.
-std::unique_ptr<Poller> NewPoller(PollerKind kind);
+// The caller owns it. Null when this platform does not have that mechanism.
+Poller* NewPoller(PollerKind kind);
 
 }  // namespace evloop

@@ -25,8 +25,9 @@ class Waker {
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
 
-  // 0 or -errno.
-  int32_t Open();
+  // `edge_triggered` says how the poller watches it: Poller::IsEdgeTriggered(). When in doubt false,
+  // which costs a system call per wake-up. 0 or -errno.
+  int32_t Open(bool edge_triggered = false);
   // Idempotent. The owner sees to it that no Notify() runs at the same time or later.
   void Close();
 
@@ -36,11 +37,12 @@ class Waker {
   // Any thread.
   void Notify();
 
-  // Before looking for work. `read_descriptor` is false only with an edge-triggered poller.
-  void Drain(bool read_descriptor);
+  // Loop's thread, before it looks for work.
+  void Drain();
 
  private:
   int fd_ = -1;                       // eventfd; owned.
+  bool edge_triggered_ = false;       // Drain() need not read.
   std::atomic<bool> pending_{false};  // A notification is on its way to the loop.
 };
 
