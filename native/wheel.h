@@ -124,26 +124,34 @@ class Wheel {
   void EndExpire();
 
   bool Advance();
-  void OpenSlot(uint32_t home);
+  void Cascade(uint32_t home);
+  bool NextSlot(uint32_t* level, uint32_t* home, uint64_t* tick) const;
+  double EarliestIn(const List& list, uint64_t begin_tick, uint64_t end_tick) const;
+
   void Place(uint32_t index, Node* node);
   void Detach(uint32_t index, Node* node);
   void Finish(uint32_t index, Node* node);
+  static void SetHome(Node* node, uint32_t home);
 
+  bool HasList(uint32_t home) const {
+    return (occupied_[home / kSlotCount] >> home % kSlotCount & 1) != 0;
+  }
+  void ClearList(uint32_t home) {
+    occupied_[home / kSlotCount] &= ~(uint64_t{1} << home % kSlotCount);
+  }
   void Append(uint32_t home, uint32_t index, Node* node);
   void Unlink(uint32_t home, Node* node);
-  void SetHome(Node* node, uint32_t home);
+  uint32_t TakeList(uint32_t home);
 
-  uint32_t Sort(uint32_t head);
-  uint32_t Merge(uint32_t first, uint32_t second);
   void MakeRun(uint32_t head);
+  uint32_t Sort(uint32_t head);
+  uint32_t CutAscending(uint32_t head);
+  uint32_t Merge(uint32_t first, uint32_t second);
 
   void HeapPush(uint32_t index, Node* node);
   void HeapRemove(uint32_t index, Node* node);
   uint32_t HeapMeld(uint32_t first, uint32_t second);
-  uint32_t HeapMeldChildren(uint32_t first_child);
-
-  bool NextSlot(uint32_t* level, uint32_t* slot, uint64_t* tick) const;
-  double EarliestIn(const List& list, uint64_t begin_tick, uint64_t end_tick) const;
+  uint32_t HeapMeldSiblings(uint32_t first);
 
   bool MapChunk(uint32_t chunk);
   void UnmapChunk(Chunk* chunk);
@@ -155,7 +163,7 @@ class Wheel {
   uint64_t sequence_ = 0;                        // Of the next start.
   uint64_t elapsed_ = 0;                         // The open tick: slots up to it are empty.
   uint64_t target_ = 0;                          // The tick Expire() may advance to.
-  double expiring_ms_ = 0;                       // Expire()'s now while it emits, else -infinity.
+  double expiring_ms_;                           // Expire()'s now while it emits, else NaN.
   uint32_t heap_root_ = kNone;                   // Earliest timer of the heap.
   uint64_t occupied_[1 + kLevels] = {};          // By row: bit per list that is not empty.
   List lists_[(1 + kLevels) * kSlotCount] = {};  // By home.
