@@ -47,7 +47,9 @@ function generate(header) {
   let isBeforePragma = true;
   // Where the comment behind the last member starts: one below it in the same column continues it.
   let trailingColumn = -1;
-  header.split('\n').forEach((raw, index) => {
+  // The formatter breaks a member behind the equals sign when its comment is long.
+  const lines = header.replace(/=\n\s+/g, '= ').split('\n');
+  lines.forEach((raw, index) => {
     const line = raw.trim();
     // What stands above the pragma describes the header itself.
     if (isBeforePragma) {

@@ -40,6 +40,12 @@ function checkContents(tarball) {
   for (const wanted of ['LICENSE', 'README.md', 'CHANGELOG.md', 'dist/index.js', 'dist/index.d.ts']) {
     checks.check(`it holds ${wanted}`, files.includes(wanted));
   }
+  // tsc leaves the output of sources that were removed since.
+  const stale = files.filter((file) => {
+    const source = /^dist\/(.+?)\.(?:d\.ts|js|js\.map)$/.exec(file)?.[1];
+    return source !== undefined && !existsSync(path.join(root, 'src', `${source}.ts`));
+  });
+  checks.check('everything in dist has a source', stale.length === 0, stale.join('\n'));
   checks.check(
     'it holds a prebuilt addon',
     files.some((file) => /^prebuilds\/.+\.node$/.test(file)),

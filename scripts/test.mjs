@@ -13,7 +13,13 @@ import { BACKENDS } from './lib/backends.mjs';
 import { run, tool } from './lib/run.mjs';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
-/** @typedef {{ name: string, isFull?: boolean, start: () => Promise<Counts> }} Suite */
+/**
+ * @typedef {object} Suite
+ * @property {string} name
+ * @property {boolean} [isFull] runs in the full scope only
+ * @property {boolean} [isRequired] when it fails, the suites behind it would only repeat that
+ * @property {() => Promise<Counts>} start
+ */
 
 const INDENT = '  ';
 
@@ -86,8 +92,8 @@ function withExitCode(counts, code) {
 
 /** @type {Suite[]} */
 const suites = [
-  { name: 'build native', start: step('node', ['scripts/build-native.mjs']) },
-  { name: 'build types', start: step('npm', ['run', '--silent', 'build:ts']) },
+  { name: 'build native', isRequired: true, start: step('node', ['scripts/build-native.mjs']) },
+  { name: 'build types', isRequired: true, start: step('npm', ['run', '--silent', 'build:ts']) },
   { name: 'types', start: step(tool('tsc'), ['-p', 'tsconfig.json']) },
   {
     name: 'native',
@@ -144,6 +150,10 @@ if (process.argv.includes('--list')) {
     total.failed += counts.failed;
     total.skipped += counts.skipped;
     table.push(`${suite.name}: ${describe(counts)} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    if (suite.isRequired === true && counts.failed > 0) {
+      table.push('the suites behind it were not started');
+      break;
+    }
   }
   console.log('# summary');
   for (const line of table) console.log(INDENT + line);

@@ -60,11 +60,24 @@ export function run(command, args, options = {}) {
       if (isTimedOut) output += `killed after ${timeoutMs} ms\n`;
       else if (signal) output += `killed by ${signal}\n`;
       const code = isMissing ? 127 : isTimedOut ? 124 : (status ?? 1);
-      if (isQuiet && code !== 0) show(output);
+      if (isQuiet && code !== 0) show(shorten(output));
       show('', true);
       resolve({ code, stdout, output });
     });
   });
+}
+
+/**
+ * Keeps the head, where the cause stands, and the tail of a long output.
+ *
+ * @param {string} text
+ */
+function shorten(text) {
+  const lines = text.split('\n');
+  const [head, tail] = [120, 60];
+  if (lines.length <= head + tail) return text;
+  const left = `... ${lines.length - head - tail} lines left out ...`;
+  return [...lines.slice(0, head), left, ...lines.slice(-tail)].join('\n');
 }
 
 /**
