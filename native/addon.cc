@@ -1,0 +1,380 @@
+// What JS sees: argument conversion and the life of one loop's native side. No logic.
+//
+// JS has checked every argument, so a failed conversion is a bug of ours and answers undefined.
+//
+// An Instance is destroyed when nobody refers to it any more: neither its JS object, whose
+// finalizer says so, nor its host, which the runtime lets go of asynchronously.
+#include <node_api.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <new>
+
+#include "abi.h"
+#include "clock.h"
+#include "engine.h"
+#include "host.h"
+#include "notifiers.h"
+#include "sys/socket.h"
+
+namespace evloop {
+
+namespace {
+
+enum HostKind : uint32_t { kUvHost = 0, kThreadHost = 1 };
+
+struct Instance {
+  napi_env env = nullptr;
+  // The host refers to the engine, so it is declared later and destroyed first.
+  Engine engine;
+  std::unique_ptr<Host> host;
+  napi_ref turn = nullptr;      // The function to call.
+  napi_ref resource = nullptr;  // Its async resource.
+  napi_ref memory = nullptr;    // Array of the buffers that native holds addresses of.
+  napi_async_context context = nullptr;
+  napi_async_cleanup_hook_handle cleanup = nullptr;
+  uint32_t notifier = 0;
+  bool is_closing = false;
+  bool is_host_gone = false;
+  bool is_object_gone = false;
+};
+
+void DestroyIfUnused(Instance* instance) {
+  if (instance->is_host_gone && instance->is_object_gone) delete instance;
+}
+
+// An exception that left turn() is our bug or a fatal error of the user: the process hears of it.
+void RaiseUncaught(napi_env env) {
+  bool is_pending = false;
+  napi_value exception;
+  if (napi_is_exception_pending(env, &is_pending) != napi_ok || !is_pending) return;
+  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+}
+
+bool CallTurn(void* data) {
+  auto* instance = static_cast<Instance*>(data);
+  const napi_env env = instance->env;
+  napi_handle_scope handles;
+  if (napi_open_handle_scope(env, &handles) != napi_ok) return false;
+  napi_value turn;
+  napi_value resource;
+  napi_callback_scope scope;
+  bool is_alive = napi_get_reference_value(env, instance->turn, &turn) == napi_ok &&
+                  napi_get_reference_value(env, instance->resource, &resource) == napi_ok &&
+                  napi_open_callback_scope(env, resource, instance->context, &scope) == napi_ok;
+  if (is_alive) {
+    instance->engine.control()[CTL_TURN_RESULT] = TURN_DONE;
+    const napi_status status = napi_call_function(env, resource, turn, 0, nullptr, nullptr);
+    if (status == napi_pending_exception) RaiseUncaught(env);
+    // A worker that is being terminated refuses to run JS.
+    is_alive = status == napi_ok || status == napi_pending_exception;
+    if (napi_close_callback_scope(env, scope) != napi_ok) RaiseUncaught(env);
+  }
+  napi_close_handle_scope(env, handles);
+  return is_alive && !instance->is_closing;
+}
+
+void OnHostClosed(void* data) {
+  auto* instance = static_cast<Instance*>(data);
+  const napi_env env = instance->env;
+  instance->host.reset();
+  napi_async_destroy(env, instance->context);
+  napi_delete_reference(env, instance->turn);
+  napi_delete_reference(env, instance->resource);
+  napi_delete_reference(env, instance->memory);
+  napi_remove_async_cleanup_hook(instance->cleanup);
+  instance->is_host_gone = true;
+  DestroyIfUnused(instance);
+}
+
+void CloseInstance(Instance* instance) {
+  if (instance->is_closing) return;
+  instance->is_closing = true;
+  UnregisterNotifier(instance->notifier);
+  // The host lets go of the poller's descriptor before the engine closes it.
+  instance->host->Close(OnHostClosed, instance);
+  instance->engine.Close();
+}
+
+void OnEnvironmentTeardown(napi_async_cleanup_hook_handle /*handle*/, void* data) {
+  CloseInstance(static_cast<Instance*>(data));
+}
+
+void OnObjectCollected(napi_env /*env*/, void* data, void* /*hint*/) {
+  auto* instance = static_cast<Instance*>(data);
+  instance->is_object_gone = true;
+  if (!instance->is_closing) return CloseInstance(instance);
+  DestroyIfUnused(instance);
+}
+
+// Arguments
+
+constexpr size_t kMaxArguments = 7;
+
+struct Call {
+  napi_env env;
+  Instance* instance = nullptr;
+  napi_value arguments[kMaxArguments];
+  size_t count = kMaxArguments;
+
+  Call(napi_env env, napi_callback_info info) : env(env) {
+    void* data = nullptr;
+    napi_get_cb_info(env, info, &count, arguments, nullptr, &data);
+    instance = static_cast<Instance*>(data);
+  }
+
+  bool IsClosed() const { return instance->is_closing; }
+
+  uint32_t Uint(size_t index) const {
+    uint32_t value = 0;
+    napi_get_value_uint32(env, arguments[index], &value);
+    return value;
+  }
+
+  bool Bool(size_t index) const {
+    bool value = false;
+    napi_get_value_bool(env, arguments[index], &value);
+    return value;
+  }
+
+  void Text(size_t index, char* text, size_t capacity) const {
+    text[0] = '\0';
+    napi_get_value_string_latin1(env, arguments[index], text, capacity, nullptr);
+  }
+
+  // The bytes of a Uint8Array.
+  uint8_t* Bytes(size_t index, size_t* size) const {
+    void* data = nullptr;
+    napi_get_typedarray_info(env, arguments[index], nullptr, size, &data, nullptr, nullptr);
+    return static_cast<uint8_t*>(data);
+  }
+
+  uint8_t* Buffer(size_t index, size_t* size) const {
+    void* data = nullptr;
+    napi_get_arraybuffer_info(env, arguments[index], &data, size);
+    return static_cast<uint8_t*>(data);
+  }
+
+  napi_value Int(int32_t value) const {
+    napi_value result = nullptr;
+    napi_create_int32(env, value, &result);
+    return result;
+  }
+};
+
+// Methods of a loop. Results are >= 0 or -errno.
+
+napi_value Start(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (!call.IsClosed()) call.instance->host->Start();
+  return nullptr;
+}
+
+napi_value Stop(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (!call.IsClosed()) call.instance->host->Stop();
+  return nullptr;
+}
+
+napi_value Wake(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (!call.IsClosed()) call.instance->host->Wake();
+  return nullptr;
+}
+
+napi_value Flush(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (!call.IsClosed()) call.instance->engine.Drain();
+  return nullptr;
+}
+
+napi_value Close(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  CloseInstance(call.instance);
+  return nullptr;
+}
+
+// listen(host, port, flags, backlog)
+napi_value Listen(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  char host[64];
+  call.Text(0, host, sizeof(host));
+  return call.Int(call.instance->engine.Listen(host, static_cast<uint16_t>(call.Uint(1)), call.Uint(2),
+                                               static_cast<int>(call.Uint(3))));
+}
+
+// connect(host, port, flags)
+napi_value Connect(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  char host[64];
+  call.Text(0, host, sizeof(host));
+  return call.Int(
+      call.instance->engine.Connect(host, static_cast<uint16_t>(call.Uint(1)), call.Uint(2)));
+}
+
+// send(index, generation, bytes, offset): sends bytes[offset...] by reference.
+napi_value Send(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  size_t size = 0;
+  const uint8_t* data = call.Bytes(2, &size);
+  const size_t offset = call.Uint(3);
+  return call.Int(call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
+}
+
+// setSlab(slot, arrayBuffer): the caller keeps the buffer alive until it is replaced.
+napi_value SetSlab(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  size_t size = 0;
+  uint8_t* base = call.Buffer(1, &size);
+  call.instance->engine.receive_slabs()->Set(call.Uint(0), base, static_cast<uint32_t>(size));
+  return nullptr;
+}
+
+// address(index, generation, ofPeer) -> [family, address, port] or -errno
+napi_value Address(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  int32_t status = call.instance->engine.Descriptor(call.Uint(0), call.Uint(1));
+  AddressText address;
+  if (status >= 0) {
+    status = call.Bool(2) ? SocketPeerAddress(status, &address) : SocketLocalAddress(status, &address);
+  }
+  if (status < 0) return call.Int(status);
+  napi_value result;
+  napi_value text;
+  napi_create_array_with_length(env, 3, &result);
+  napi_create_string_latin1(env, address.text, NAPI_AUTO_LENGTH, &text);
+  napi_set_element(env, result, 0, call.Int(address.family));
+  napi_set_element(env, result, 1, text);
+  napi_set_element(env, result, 2, call.Int(address.port));
+  return result;
+}
+
+// setNoDelay(index, generation, on)
+napi_value SetNoDelay(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  const int32_t fd = call.instance->engine.Descriptor(call.Uint(0), call.Uint(1));
+  return call.Int(fd < 0 ? fd : SocketSetNoDelay(fd, call.Bool(2)));
+}
+
+// setKeepAlive(index, generation, on, delaySeconds)
+napi_value SetKeepAlive(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  const int32_t fd = call.instance->engine.Descriptor(call.Uint(0), call.Uint(1));
+  return call.Int(fd < 0 ? fd : SocketSetKeepAlive(fd, call.Bool(2), call.Uint(3)));
+}
+
+// descriptor(index, generation)
+napi_value Descriptor(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(call.instance->engine.Descriptor(call.Uint(0), call.Uint(1)));
+}
+
+// Functions of the module.
+
+// createLoop(poller, host, turn, resource, [control, submissions, completions, sendSlab]) -> the
+// loop's methods, or -errno
+napi_value CreateLoop(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  EngineMemory memory;
+  void* buffers[4] = {};
+  for (uint32_t i = 0; i < 4; i++) {
+    napi_value buffer;
+    napi_get_element(env, call.arguments[4], i, &buffer);
+    napi_get_arraybuffer_info(env, buffer, &buffers[i], nullptr);
+  }
+  memory.control = static_cast<uint32_t*>(buffers[0]);
+  memory.submissions = static_cast<uint32_t*>(buffers[1]);
+  memory.completions = static_cast<uint32_t*>(buffers[2]);
+  memory.send_slab = static_cast<uint8_t*>(buffers[3]);
+
+  std::unique_ptr<Instance> instance(new (std::nothrow) Instance);
+  if (instance == nullptr) return call.Int(-ENOMEM);
+  instance->env = env;
+  int32_t status = instance->engine.Open(static_cast<PollerKind>(call.Uint(0)), memory);
+  if (status < 0) return call.Int(status);
+  const TurnCaller caller = {CallTurn, instance.get()};
+  instance->host.reset(call.Uint(1) == kUvHost ? NewUvHost(&instance->engine, caller, env)
+                                               : NewThreadHost(&instance->engine, caller, env));
+  if (instance->host == nullptr) return call.Int(-ENOSYS);
+
+  napi_value name;
+  napi_create_string_latin1(env, "EVLOOP", NAPI_AUTO_LENGTH, &name);
+  napi_create_reference(env, call.arguments[2], 1, &instance->turn);
+  napi_create_reference(env, call.arguments[3], 1, &instance->resource);
+  napi_create_reference(env, call.arguments[4], 1, &instance->memory);
+  napi_async_init(env, call.arguments[3], name, &instance->context);
+  instance->notifier = RegisterNotifier(&instance->engine);
+  Instance* const raw = instance.release();
+  napi_add_async_cleanup_hook(env, OnEnvironmentTeardown, raw, &raw->cleanup);
+  status = raw->host->Open();
+  if (status < 0) {
+    raw->is_object_gone = true;
+    CloseInstance(raw);
+    return call.Int(status);
+  }
+
+  napi_value object;
+  napi_value notifier;
+  napi_create_object(env, &object);
+  napi_create_uint32(env, raw->notifier, &notifier);
+  const napi_property_descriptor properties[] = {
+      {"start", nullptr, Start, nullptr, nullptr, nullptr, napi_default, raw},
+      {"stop", nullptr, Stop, nullptr, nullptr, nullptr, napi_default, raw},
+      {"wake", nullptr, Wake, nullptr, nullptr, nullptr, napi_default, raw},
+      {"flush", nullptr, Flush, nullptr, nullptr, nullptr, napi_default, raw},
+      {"close", nullptr, Close, nullptr, nullptr, nullptr, napi_default, raw},
+      {"listen", nullptr, Listen, nullptr, nullptr, nullptr, napi_default, raw},
+      {"connect", nullptr, Connect, nullptr, nullptr, nullptr, napi_default, raw},
+      {"send", nullptr, Send, nullptr, nullptr, nullptr, napi_default, raw},
+      {"setSlab", nullptr, SetSlab, nullptr, nullptr, nullptr, napi_default, raw},
+      {"address", nullptr, Address, nullptr, nullptr, nullptr, napi_default, raw},
+      {"setNoDelay", nullptr, SetNoDelay, nullptr, nullptr, nullptr, napi_default, raw},
+      {"setKeepAlive", nullptr, SetKeepAlive, nullptr, nullptr, nullptr, napi_default, raw},
+      {"descriptor", nullptr, Descriptor, nullptr, nullptr, nullptr, napi_default, raw},
+      {"notifierId", nullptr, nullptr, nullptr, nullptr, notifier, napi_default, nullptr},
+  };
+  napi_define_properties(env, object, sizeof(properties) / sizeof(properties[0]), properties);
+  napi_wrap(env, object, raw, OnObjectCollected, nullptr, nullptr);
+  return object;
+}
+
+// notify(id): whether the loop still exists. Any environment of the process may call it.
+napi_value NotifyLoop(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  napi_value result = nullptr;
+  napi_get_boolean(env, Notify(call.Uint(0)), &result);
+  return result;
+}
+
+// now(): monotonic ms.
+napi_value Now(napi_env env, napi_callback_info /*info*/) {
+  napi_value result = nullptr;
+  napi_create_double(env, NowMs(), &result);
+  return result;
+}
+
+napi_value Init(napi_env env, napi_value exports) {
+  const napi_property_descriptor properties[] = {
+      {"createLoop", nullptr, CreateLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+  };
+  napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace evloop
+
+NAPI_MODULE(evloop, evloop::Init)

@@ -1,0 +1,523 @@
+#include "engine.h"
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+
+#include "clock.h"
+
+namespace evloop {
+
+namespace {
+
+// Events taken from the poller at a time.
+constexpr uint32_t kMaxEvents = 512;
+// A receive asks for little until one comes back full; then the peer is sending in bulk.
+constexpr uint32_t kSmallReceive = 8192;
+constexpr uint32_t kLargeReceive = kReceiveSlabBytes;
+// Connections taken from one listener before other sockets get their turn.
+constexpr uint32_t kAcceptBatch = 64;
+// Submission words (abi.h).
+constexpr uint32_t kOp = 0, kIndex = 1, kGeneration = 2, kA = 3, kB = 4, kLink = 5;
+// No generation is 0, so no socket has this token.
+constexpr uint64_t kWakerToken = 0;
+// Ends the chain of one socket's sends.
+constexpr uint32_t kEndOfLinks = UINT32_MAX;
+
+void WriteDouble(uint32_t* control, uint32_t index, double value) {
+  memcpy(control + index * 2, &value, sizeof(value));
+}
+
+// Errors that mean the process or machine is short of something, not that the listener is broken.
+bool IsShortage(int32_t error) {
+  return error == -EMFILE || error == -ENFILE || error == -ENOBUFS || error == -ENOMEM;
+}
+
+}  // namespace
+
+int32_t Engine::Open(PollerKind kind, const EngineMemory& memory) {
+  memory_ = memory;
+  memory_.control[CTL_ABI_VERSION] = kAbiVersion;
+  submissions_.Attach(memory.control, memory.submissions, kSubmissionCapacity);
+  completions_.Attach(memory.control, memory.completions, kCompletionCapacity);
+  slabs_.Attach(memory.control);
+  poller_.reset(NewPoller(kind));
+  if (poller_ == nullptr) return -ENOSYS;
+  int32_t status = poller_->Open();
+  if (status >= 0) status = waker_.Open(poller_->IsEdgeTriggered());
+  if (status >= 0) status = poller_->Add(waker_.Descriptor(), kWakerToken);
+  if (status < 0) {
+    Close();
+    return status;
+  }
+  poller_->Arm(waker_.Descriptor(), kWakerToken, READY_READ);
+  WriteDouble(memory_.control, CTL_F64_NOW, NowMs());
+  return 0;
+}
+
+void Engine::Close() {
+  if (poller_ == nullptr) return;
+  sockets_.ForEach([this](Socket* socket) { Release(socket, false); });
+  active_.clear();
+  reports_.clear();
+  poller_->Remove(waker_.Descriptor());
+  waker_.Close();
+  poller_->Close();
+  poller_.reset();
+}
+
+// Slots
+
+Socket* Engine::Adopt(int fd, SocketRole role) {
+  uint32_t index;
+  Socket* socket = sockets_.Allocate(&index);
+  if (socket == nullptr) return nullptr;
+  socket->fd = fd;
+  socket->role = role;
+  socket->is_connected = role == SocketRole::kStream;
+  socket->receive_size = kSmallReceive;
+  if (poller_->Add(fd, Token(socket)) < 0) {
+    sockets_.Free(index);
+    return nullptr;
+  }
+  memory_.control[CTL_SOCKETS] = sockets_.size();
+  memory_.control[CTL_RESULT_GENERATION] = socket->generation;
+  return socket;
+}
+
+void Engine::Release(Socket* socket, bool reset) {
+  poller_->Remove(socket->fd);
+  SocketClose(socket->fd, reset);
+  free(socket->backlog);
+  sockets_.Free(socket->index);
+  memory_.control[CTL_SOCKETS] = sockets_.size();
+}
+
+int32_t Engine::Listen(const char* host, uint16_t port, uint32_t flags, int backlog) {
+  const int32_t fd = SocketListen(host, port, flags, backlog);
+  if (fd < 0) return fd;
+  Socket* listener = Adopt(fd, SocketRole::kListener);
+  if (listener != nullptr) return static_cast<int32_t>(listener->index);
+  SocketClose(fd, false);
+  return -ENOMEM;
+}
+
+int32_t Engine::Connect(const char* host, uint16_t port, uint32_t flags) {
+  bool in_progress = false;
+  const int32_t fd = SocketConnect(host, port, flags, &in_progress);
+  if (fd < 0) return fd;
+  Socket* socket = Adopt(fd, SocketRole::kConnecting);
+  if (socket == nullptr) {
+    SocketClose(fd, false);
+    return -ENOMEM;
+  }
+  if (in_progress) {
+    poller_->Arm(fd, Token(socket), READY_WRITE);
+  } else {
+    socket->role = SocketRole::kStream;
+    socket->is_connected = false;
+    Report(socket, 0);
+  }
+  return static_cast<int32_t>(socket->index);
+}
+
+int32_t Engine::Descriptor(uint32_t index, uint32_t generation) {
+  const Socket* socket = sockets_.Get(index, generation);
+  return socket == nullptr ? -EBADF : socket->fd;
+}
+
+// Submissions
+
+void Engine::Drain() {
+  uint32_t pending;
+  while ((pending = submissions_.Pending()) > 0) {
+    for (uint32_t i = 0; i < pending; i++) Perform(i);
+    for (const uint64_t token : dirty_) {
+      Socket* socket = Find(token);
+      // A close or shutdown in the same drain has already sent what came before it.
+      if (socket != nullptr && socket->is_dirty) SendQueued(socket);
+    }
+    dirty_.clear();
+    submissions_.Consume(pending);
+  }
+  memory_.control[CTL_SEND_USED] = 0;
+}
+
+void Engine::Perform(uint32_t position) {
+  uint32_t* entry = submissions_.At(position);
+  const uint32_t index = entry[kIndex];
+  const uint32_t generation = entry[kGeneration];
+  switch (entry[kOp]) {
+    case OP_TIMER_START:
+      wheel_.Start(index, generation, EntryDouble(entry));
+      return;
+    case OP_TIMER_CANCEL:
+      wheel_.Cancel(index, generation);
+      return;
+    case OP_NOP:
+      return;
+    default:
+      break;
+  }
+  Socket* socket = sockets_.Get(index, generation);
+  // Closed meanwhile: JS was or will be told by the completion that closed it.
+  if (socket == nullptr) return;
+  switch (entry[kOp]) {
+    case OP_SEND:
+      QueueSend(socket, entry, position);
+      return;
+    case OP_RECEIVE_START:
+    case OP_ACCEPT_START:
+      StartInput(socket);
+      return;
+    case OP_RECEIVE_STOP:
+    case OP_ACCEPT_STOP:
+      socket->wants_input = false;
+      return;
+    case OP_SHUTDOWN:
+      if (socket->is_dirty) SendQueued(socket);
+      socket->wants_shutdown = true;
+      FinishShutdown(socket);
+      return;
+    case OP_CLOSE:
+      if (socket->is_dirty) SendQueued(socket);
+      Release(socket, false);
+      return;
+    case OP_RESET:
+      Release(socket, true);
+      return;
+    default:
+      return;
+  }
+}
+
+// Sends
+
+void Engine::QueueSend(Socket* socket, uint32_t* entry, uint32_t position) {
+  if (socket->has_failed) return;
+  entry[kLink] = kEndOfLinks;
+  if (socket->is_dirty) {
+    submissions_.At(socket->last_send)[kLink] = position;
+  } else {
+    socket->is_dirty = true;
+    socket->first_send = position;
+    dirty_.push_back(Token(socket));
+  }
+  socket->last_send = position;
+}
+
+// Merges the socket's sends of this drain into as few system calls as possible.
+void Engine::SendQueued(Socket* socket) {
+  socket->is_dirty = false;
+  Piece pieces[kMaxPieces];
+  uint32_t count = 0;
+  for (uint32_t position = socket->first_send; position != kEndOfLinks;) {
+    const uint32_t* entry = submissions_.At(position);
+    const uint8_t* data = memory_.send_slab + entry[kA];
+    if (count > 0 && pieces[count - 1].data + pieces[count - 1].size == data) {
+      pieces[count - 1].size += entry[kB];
+    } else {
+      if (count == kMaxPieces) {
+        SendPieces(socket, pieces, count);
+        count = 0;
+      }
+      pieces[count++] = {data, entry[kB]};
+    }
+    position = entry[kLink];
+  }
+  SendPieces(socket, pieces, count);
+}
+
+void Engine::SendPieces(Socket* socket, const Piece* pieces, uint32_t count) {
+  if (socket->has_failed) return;
+  if (socket->backlog_used > 0) {
+    KeepUnsent(socket, pieces, count, 0);
+    Report(socket, static_cast<int32_t>(socket->backlog_used - socket->backlog_sent));
+    return;
+  }
+  size_t total = 0;
+  for (uint32_t i = 0; i < count; i++) total += pieces[i].size;
+  int32_t sent = count == 1 ? SocketSend(socket->fd, pieces[0].data, pieces[0].size)
+                            : SocketSendPieces(socket->fd, pieces, count);
+  if (sent == static_cast<int32_t>(total)) return;
+  if (sent < 0) {
+    if (sent != -EAGAIN) return FailSend(socket, sent);
+    sent = 0;
+  }
+  KeepUnsent(socket, pieces, count, static_cast<size_t>(sent));
+  if (socket->has_failed) return;
+  poller_->Arm(socket->fd, Token(socket), READY_WRITE);
+  Report(socket, static_cast<int32_t>(socket->backlog_used - socket->backlog_sent));
+}
+
+// The send slab is reused after the drain, so what the kernel did not take is copied.
+void Engine::KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, size_t sent) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (sent >= pieces[i].size) {
+      sent -= pieces[i].size;
+      continue;
+    }
+    const size_t size = pieces[i].size - sent;
+    const size_t needed = socket->backlog_used + size;
+    if (needed > socket->backlog_capacity) {
+      const size_t capacity = needed > 2U * socket->backlog_capacity ? needed : 2U * socket->backlog_capacity;
+      auto* grown = static_cast<uint8_t*>(realloc(socket->backlog, capacity));
+      if (grown == nullptr) return FailSend(socket, -ENOMEM);
+      socket->backlog = grown;
+      socket->backlog_capacity = static_cast<uint32_t>(capacity);
+    }
+    memcpy(socket->backlog + socket->backlog_used, pieces[i].data + sent, size);
+    socket->backlog_used += static_cast<uint32_t>(size);
+    sent = 0;
+  }
+}
+
+void Engine::SendBacklog(Socket* socket) {
+  const int32_t sent = SocketSend(socket->fd, socket->backlog + socket->backlog_sent,
+                                  socket->backlog_used - socket->backlog_sent);
+  if (sent < 0 && sent != -EAGAIN) return FailSend(socket, sent);
+  if (sent > 0) socket->backlog_sent += static_cast<uint32_t>(sent);
+  if (socket->backlog_sent < socket->backlog_used) {
+    poller_->Arm(socket->fd, Token(socket), READY_WRITE);
+    if (sent > 0) Report(socket, static_cast<int32_t>(socket->backlog_used - socket->backlog_sent));
+    return;
+  }
+  free(socket->backlog);
+  socket->backlog = nullptr;
+  socket->backlog_used = socket->backlog_sent = socket->backlog_capacity = 0;
+  FinishShutdown(socket);
+  Report(socket, 0);
+}
+
+void Engine::FailSend(Socket* socket, int32_t error) {
+  socket->has_failed = true;
+  free(socket->backlog);
+  socket->backlog = nullptr;
+  socket->backlog_used = socket->backlog_sent = socket->backlog_capacity = 0;
+  Report(socket, error);
+}
+
+void Engine::FinishShutdown(Socket* socket) {
+  if (!socket->wants_shutdown || socket->backlog_used > 0 || socket->has_failed) return;
+  socket->wants_shutdown = false;
+  const int32_t status = SocketShutdown(socket->fd);
+  // ENOTCONN: the peer has reset the connection, which the receive reports.
+  if (status < 0 && status != -ENOTCONN) FailSend(socket, status);
+}
+
+int32_t Engine::SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size) {
+  Drain();
+  Socket* socket = sockets_.Get(index, generation);
+  if (socket == nullptr) return -EBADF;
+  if (socket->has_failed) return 0;
+  int32_t sent = 0;
+  if (socket->backlog_used == 0) {
+    sent = SocketSend(socket->fd, data, size);
+    if (sent == static_cast<int32_t>(size)) return sent;
+    if (sent < 0 && sent != -EAGAIN) {
+      FailSend(socket, sent);
+      return 0;
+    }
+    if (sent < 0) sent = 0;
+    poller_->Arm(socket->fd, Token(socket), READY_WRITE);
+  }
+  socket->wants_writable = true;
+  return sent;
+}
+
+// Input
+
+void Engine::StartInput(Socket* socket) {
+  if (socket->wants_input) return;
+  socket->wants_input = true;
+  // A listener retries at once: the shortage that stopped it left connections waiting.
+  if (socket->is_readable) {
+    Activate(socket);
+  } else {
+    poller_->Arm(socket->fd, Token(socket), READY_READ);
+  }
+}
+
+void Engine::Activate(Socket* socket) {
+  if (socket->is_active) return;
+  socket->is_active = true;
+  active_.push_back(Token(socket));
+}
+
+void Engine::WaitForInput(Socket* socket) {
+  socket->is_readable = false;
+  socket->is_hung_up = false;
+  poller_->Arm(socket->fd, Token(socket), READY_READ);
+}
+
+void Engine::Poll() {
+  Event events[kMaxEvents];
+  const int32_t count = poller_->Wait(events, kMaxEvents, 0);
+  memory_.control[CTL_POLLS]++;
+  if (count > 0) {
+    memory_.control[CTL_EVENTS] += static_cast<uint32_t>(count);
+    for (int32_t i = 0; i < count; i++) HandleEvent(events[i]);
+  }
+  if (!active_.empty()) PerformInput();
+  if (!reports_.empty() || notify_pending_) DeliverReports();
+}
+
+void Engine::HandleEvent(const Event& event) {
+  if (event.token == kWakerToken) {
+    waker_.Drain();
+    poller_->Arm(waker_.Descriptor(), kWakerToken, READY_READ);
+    memory_.control[CTL_NOTIFIED]++;
+    notify_pending_ = !completions_.Push(CQ_NOTIFY, 0, 0, 0);
+    return;
+  }
+  Socket* socket = Find(event.token);
+  // The slot was closed after the kernel queued the event.
+  if (socket == nullptr) return;
+  if ((event.ready & (READY_READ | READY_HANGUP)) != 0) {
+    socket->is_readable = true;
+    if ((event.ready & READY_HANGUP) != 0) socket->is_hung_up = true;
+    if (socket->wants_input) Activate(socket);
+  }
+  if ((event.ready & (READY_WRITE | READY_HANGUP)) != 0) HandleWritable(socket);
+}
+
+void Engine::HandleWritable(Socket* socket) {
+  if (socket->role == SocketRole::kConnecting) return FinishConnect(socket);
+  if (socket->backlog_used > 0) {
+    SendBacklog(socket);
+  } else if (socket->wants_writable) {
+    socket->wants_writable = false;
+    Report(socket, 0);
+  }
+}
+
+// One receive or batch of accepts for each socket with input, so that none starves the others.
+void Engine::PerformInput() {
+  working_.swap(active_);
+  for (size_t i = 0; i < working_.size(); i++) {
+    Socket* socket = Find(working_[i]);
+    if (socket == nullptr) continue;
+    socket->is_active = false;
+    if (!socket->wants_input || !socket->is_readable) continue;
+    const bool has_room = socket->role == SocketRole::kListener ? Accept(socket) : Receive(socket);
+    if (socket->wants_input && socket->is_readable) Activate(socket);
+    if (has_room) continue;
+    // No room for what would come: the rest keeps its place in the queue.
+    active_.insert(active_.end(), working_.begin() + static_cast<ptrdiff_t>(i) + 1, working_.end());
+    break;
+  }
+  working_.clear();
+}
+
+// False: no memory or no completion entry left in this turn.
+bool Engine::Receive(Socket* socket) {
+  if (completions_.Free() == 0) return false;
+  uint32_t slot;
+  uint8_t* into;
+  uint32_t available;
+  if (!slabs_.Reserve(socket->receive_size, kReceiveMinimumBytes, &slot, &into, &available)) return false;
+  const uint32_t asked = available < socket->receive_size ? available : socket->receive_size;
+  const int32_t received = SocketReceive(socket->fd, into, asked);
+  if (received > 0) {
+    const uint32_t size = static_cast<uint32_t>(received);
+    const uint32_t offset = slabs_.Used(slot);
+    slabs_.Commit(slot, size);
+    completions_.Push(CQ_RECEIVE, socket->index, socket->generation, received, slot, offset);
+    if (size == asked) {
+      socket->receive_size = kLargeReceive;
+    } else {
+      if (size < kSmallReceive) socket->receive_size = kSmallReceive;
+      // A short read has emptied the buffer (epoll(7)), unless an end or urgent data is behind it.
+      if (!socket->is_hung_up) WaitForInput(socket);
+    }
+    return true;
+  }
+  if (received == -EAGAIN) {
+    WaitForInput(socket);
+    return true;
+  }
+  socket->wants_input = false;
+  socket->is_readable = false;
+  completions_.Push(CQ_RECEIVE, socket->index, socket->generation, received);
+  return true;
+}
+
+// False: no completion entry left in this turn.
+bool Engine::Accept(Socket* listener) {
+  for (uint32_t i = 0; i < kAcceptBatch; i++) {
+    if (completions_.Free() == 0) return false;
+    const int32_t fd = SocketAccept(listener->fd);
+    if (fd == -EAGAIN) {
+      WaitForInput(listener);
+      return true;
+    }
+    // The peer gave up while it was queued, or the network failed before it was accepted (accept(2)).
+    if (fd < 0 && !IsShortage(fd) && fd != -EBADF && fd != -EINVAL) continue;
+    Socket* socket = fd < 0 ? nullptr : Adopt(fd, SocketRole::kStream);
+    if (socket == nullptr) {
+      if (fd >= 0) SocketClose(fd, true);
+      // JS decides when to try again; the connections stay in the backlog meanwhile.
+      listener->wants_input = false;
+      completions_.Push(CQ_ACCEPT, listener->index, listener->generation, fd < 0 ? fd : -ENOMEM);
+      return true;
+    }
+    completions_.Push(CQ_ACCEPT, listener->index, listener->generation,
+                      static_cast<int32_t>(socket->index), socket->generation);
+  }
+  return true;
+}
+
+void Engine::FinishConnect(Socket* socket) {
+  const int32_t status = SocketConnectResult(socket->fd);
+  if (status == -EINPROGRESS) {
+    poller_->Arm(socket->fd, Token(socket), READY_WRITE);
+    return;
+  }
+  if (status == 0) socket->role = SocketRole::kStream;
+  Report(socket, status);
+}
+
+// Completions
+
+void Engine::Report(Socket* socket, int32_t result) {
+  // A connecting socket has sent nothing yet, so the role tells which completion it is.
+  socket->report = result;
+  if (socket->has_report) return;
+  socket->has_report = true;
+  reports_.push_back(Token(socket));
+}
+
+void Engine::DeliverReports() {
+  size_t delivered = 0;
+  for (; delivered < reports_.size(); delivered++) {
+    Socket* socket = Find(reports_[delivered]);
+    if (socket == nullptr) continue;
+    const uint32_t kind = socket->is_connected ? CQ_SEND : CQ_CONNECT;
+    if (!completions_.Push(kind, socket->index, socket->generation, socket->report)) break;
+    socket->has_report = false;
+    if (socket->role == SocketRole::kStream) socket->is_connected = true;
+  }
+  reports_.erase(reports_.begin(), reports_.begin() + static_cast<ptrdiff_t>(delivered));
+  if (notify_pending_) notify_pending_ = !completions_.Push(CQ_NOTIFY, 0, 0, 0);
+}
+
+void Engine::Expire(double now_ms) {
+  WriteDouble(memory_.control, CTL_F64_NOW, now_ms);
+  if (wheel_.size() == 0) return;
+  wheel_.Expire(now_ms, completions_.Free(), [this](uint32_t index, uint32_t generation) {
+    completions_.Push(CQ_TIMER, index, generation, 0);
+  });
+  memory_.control[CTL_TIMERS] = wheel_.size();
+}
+
+bool Engine::HasCompletions() const {
+  return memory_.control[CTL_COMPLETION_HEAD] != memory_.control[CTL_COMPLETION_TAIL];
+}
+
+bool Engine::HasWork() const {
+  return HasCompletions() || submissions_.Pending() > 0 || !active_.empty() || !reports_.empty() ||
+         notify_pending_ || memory_.control[CTL_READY] != 0;
+}
+
+}  // namespace evloop

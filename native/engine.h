@@ -1,0 +1,147 @@
+// native/engine.h - one loop's sockets, timers and wake-ups as completions; no JS types, no libuv.
+//
+// JS submits by writing ring entries; Drain() carries them out. Poll() asks the poller what became
+// ready and performs receives, accepts and connects; Expire() collects timers. What happened is
+// written into the completion ring, which JS reads in its turn.
+//
+// Readiness is remembered per socket: a receive is tried only when the poller said so, and the
+// socket stays ready until a call came back short or with EAGAIN. That is what lets the poller be
+// edge-triggered, with no system call to change interest (see sys/poller.h).
+//
+// All calls come from the loop's thread, except Notify().
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "abi.h"
+#include "ring.h"
+#include "slab.h"
+#include "slots.h"
+#include "sys/poller.h"
+#include "sys/socket.h"
+#include "sys/waker.h"
+#include "wheel.h"
+
+namespace evloop {
+
+enum class SocketRole : uint8_t { kStream, kConnecting, kListener };
+
+struct Socket {
+  uint32_t index = 0;       // Belongs to Slots, as does the generation.
+  uint32_t generation = 0;
+  int32_t fd = -1;
+  SocketRole role = SocketRole::kStream;
+  bool is_connected = false;    // The outcome of the connect was delivered; accepted ones start so.
+  bool is_readable = false;     // The last event or full read says a receive or accept may succeed.
+  bool is_hung_up = false;      // End or error is pending: keep receiving until it shows.
+  bool wants_input = false;     // JS wants bytes, or connections on a listener.
+  bool is_active = false;       // Queued for input to be performed.
+  bool is_dirty = false;        // Has sends in the part of the ring that is being drained.
+  bool wants_shutdown = false;  // FIN follows the backlog.
+  bool wants_writable = false;  // JS holds bytes and waits for room.
+  bool has_failed = false;      // A send failed and was reported; later ones are dropped.
+  bool has_report = false;      // `report` waits to be delivered.
+  int32_t report = 0;           // Result of the next CQ_SEND or CQ_CONNECT.
+  uint32_t receive_size = 0;    // Bytes asked for at the next receive; adapts to what arrives.
+  uint32_t first_send = 0;      // Ring positions of this drain's sends, linked through the entries.
+  uint32_t last_send = 0;
+  uint32_t backlog_used = 0;    // The kernel did not take backlog[backlog_sent, backlog_used) yet.
+  uint32_t backlog_sent = 0;
+  uint32_t backlog_capacity = 0;
+  uint8_t* backlog = nullptr;   // malloc'd, owned.
+};
+
+struct EngineMemory {
+  uint32_t* control;
+  uint32_t* submissions;
+  uint32_t* completions;
+  uint8_t* send_slab;
+};
+
+class Engine {
+ public:
+  Engine() = default;
+  ~Engine() { Close(); }
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  int32_t Open(PollerKind kind, const EngineMemory& memory);
+  // Closes every descriptor. Idempotent; pending submissions are dropped.
+  void Close();
+
+  // Carries out everything JS submitted; the send slab is free afterwards.
+  void Drain();
+  // Looks for readiness without blocking and performs the input that is possible.
+  void Poll();
+  // Completes the timers that are due at `now_ms`, which becomes the turn's time.
+  void Expire(double now_ms);
+  bool HasCompletions() const;
+  // Whether another turn has something to do without waiting for an event.
+  bool HasWork() const;
+  double NextTimerMs() const { return wheel_.NextDeadline(); }
+  Poller* poller() { return poller_.get(); }
+  uint32_t* control() { return memory_.control; }
+  ReceiveSlabs* receive_slabs() { return &slabs_; }
+
+  // Each answers the new slot's index, with its generation in CTL_RESULT_GENERATION, or -errno.
+  int32_t Listen(const char* host, uint16_t port, uint32_t flags, int backlog);
+  int32_t Connect(const char* host, uint16_t port, uint32_t flags);
+  // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
+  // CQ_SEND), or -errno. Native keeps no pointer into `data`.
+  int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
+  // The descriptor behind a slot, or -EBADF.
+  int32_t Descriptor(uint32_t index, uint32_t generation);
+
+  // Any thread, until Close().
+  void Notify() { waker_.Notify(); }
+
+ private:
+  Socket* Adopt(int fd, SocketRole role);
+  void Release(Socket* socket, bool reset);
+
+  void Perform(uint32_t position);
+  void QueueSend(Socket* socket, uint32_t* entry, uint32_t position);
+  void SendQueued(Socket* socket);
+  void SendPieces(Socket* socket, const Piece* pieces, uint32_t count);
+  void KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, size_t sent);
+  void SendBacklog(Socket* socket);
+  void FailSend(Socket* socket, int32_t error);
+  void FinishShutdown(Socket* socket);
+
+  void StartInput(Socket* socket);
+  void Activate(Socket* socket);
+  void HandleEvent(const Event& event);
+  void HandleWritable(Socket* socket);
+  void PerformInput();
+  bool Receive(Socket* socket);
+  bool Accept(Socket* listener);
+  void FinishConnect(Socket* socket);
+  void WaitForInput(Socket* socket);
+
+  // Completes a send or connect; keeps the result on the socket when the ring is full.
+  void Report(Socket* socket, int32_t result);
+  void DeliverReports();
+  static uint64_t Token(const Socket* socket) { return MakeToken(socket->index, socket->generation); }
+  Socket* Find(uint64_t token) { return sockets_.Get(TokenIndex(token), TokenGeneration(token)); }
+
+  // Destruction order does not matter: Close() has undone everything.
+  EngineMemory memory_ = {};
+  SubmissionQueue submissions_;
+  CompletionQueue completions_;
+  ReceiveSlabs slabs_;
+  Slots<Socket> sockets_;
+  Wheel wheel_;
+  Waker waker_;
+  std::unique_ptr<Poller> poller_;
+  // Tokens, not pointers: one whose socket was closed meanwhile is dropped when it is looked up.
+  std::vector<uint64_t> active_;   // Sockets whose input can be performed, first come first served.
+  std::vector<uint64_t> working_;  // What active_ held when this round of input began.
+  std::vector<uint64_t> dirty_;    // Sockets with sends in the part of the ring being drained.
+  std::vector<uint64_t> reports_;  // Sockets whose result waits for room in the completion ring.
+  bool notify_pending_ = false;    // CQ_NOTIFY waits for room in the completion ring.
+};
+
+}  // namespace evloop

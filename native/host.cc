@@ -1,0 +1,62 @@
+#include "host.h"
+
+#include <cstring>
+
+#include "clock.h"
+
+namespace evloop {
+
+namespace {
+
+double Read(const uint32_t* control, uint32_t index) {
+  double value;
+  memcpy(&value, control + index * 2, sizeof(value));
+  return value;
+}
+
+}  // namespace
+
+void Host::Start() {
+  is_started_ = true;
+  Wake();
+}
+
+void Host::Stop() {
+  is_started_ = false;
+  if (!is_running_) Rearm();
+}
+
+void Host::RunTurns() {
+  // A callback that spins the runtime's loop must not re-enter the batch it is part of.
+  if (!is_started_ || is_running_) return;
+  uint32_t* control = engine_->control();
+  is_running_ = true;
+  control[CTL_IN_HOST] = 1;
+  control[CTL_WAKE_REQUESTED] = 0;
+  control[CTL_WAKEUPS]++;
+  const double begin = NowMs();
+  const double deadline = begin + Read(control, CTL_F64_BUDGET_MS);
+  double now = begin;
+  do {
+    engine_->Drain();
+    engine_->Poll();
+    engine_->Expire(now);
+    if (!engine_->HasCompletions() && control[CTL_READY] == 0) break;
+    control[CTL_TURNS]++;
+    bool is_alive = caller_.call(caller_.data);
+    while (is_alive && control[CTL_TURN_RESULT] == TURN_DRAIN && DrainsBetweenTurns()) {
+      control[CTL_DRAINS]++;
+      is_alive = caller_.call(caller_.data);
+    }
+    if (!is_alive) is_started_ = false;
+    now = NowMs();
+  } while (is_started_ && control[CTL_TURN_RESULT] == TURN_DONE && now < deadline);
+  engine_->Drain();
+  const double busy = Read(control, CTL_F64_BUSY_MS) + now - begin;
+  memcpy(control + CTL_F64_BUSY_MS * 2, &busy, sizeof(busy));
+  control[CTL_IN_HOST] = 0;
+  is_running_ = false;
+  Rearm();
+}
+
+}  // namespace evloop

@@ -1,0 +1,52 @@
+// native/sys/socket.h - the socket calls of one platform, as the engine needs them.
+//
+// Every function answers >= 0 or a negated errno (status.h). Descriptors are non-blocking and
+// close-on-exec. Addresses cross this seam as numeric text, so that no sockaddr leaves this room.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace evloop {
+
+// One piece of a gathered write.
+struct Piece {
+  const uint8_t* data;
+  size_t size;
+};
+
+// Most pieces one gathered write takes (IOV_MAX is 1024; a turn rarely needs more than a few).
+constexpr uint32_t kMaxPieces = 64;
+
+enum SocketFlags : uint32_t {
+  SOCKET_NO_DELAY = 1,
+  SOCKET_REUSE_PORT = 2,
+  SOCKET_IPV6_ONLY = 4,
+};
+
+struct AddressText {
+  int family;  // 4 or 6
+  uint16_t port;
+  char text[64];
+};
+
+// Opens, binds and listens. `host` is a numeric address.
+int32_t SocketListen(const char* host, uint16_t port, uint32_t flags, int backlog);
+// Accepts one connection; -EAGAIN when none waits. Options are inherited from the listener.
+int32_t SocketAccept(int listener);
+// Opens a socket and starts connecting it; `*in_progress` says whether the outcome is still open.
+int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, bool* in_progress);
+// The outcome of a connect after writability: 0, -errno, or -EINPROGRESS when the event was spurious.
+int32_t SocketConnectResult(int fd);
+int32_t SocketReceive(int fd, uint8_t* into, size_t capacity);
+int32_t SocketSend(int fd, const uint8_t* data, size_t size);
+int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count);
+int32_t SocketShutdown(int fd);
+// With `reset`, the peer sees RST and unsent bytes are dropped.
+void SocketClose(int fd, bool reset);
+int32_t SocketSetNoDelay(int fd, bool on);
+int32_t SocketSetKeepAlive(int fd, bool on, uint32_t delay_seconds);
+int32_t SocketLocalAddress(int fd, AddressText* address);
+int32_t SocketPeerAddress(int fd, AddressText* address);
+
+}  // namespace evloop

@@ -1,0 +1,48 @@
+// What the ready queue holds: something that runs once, later, in a context of its own.
+import type { ContextSnapshot } from './context.js';
+
+/** Plain callbacks: `process.nextTick` and promise jobs drain before the next handle runs. */
+export const KIND_CALLBACK = 0;
+/** Steps of generator tasks: a run of them shares one drain. */
+export const KIND_STEP = 1;
+/** Steps of async-function tasks: they only settle promises, so a run of them shares one drain. */
+export const KIND_ASYNC_STEP = 2;
+export type HandleKind = typeof KIND_CALLBACK | typeof KIND_STEP | typeof KIND_ASYNC_STEP;
+
+/**
+ * A unit of work in the ready queue; schedulers order them, the loop runs each at most once.
+ *
+ * Suspends: never.
+ *
+ * @source CPython 3.13 asyncio/events.py `Handle`
+ */
+export abstract class Handle {
+  /** Decides what drains before the next handle runs. */
+  readonly kind: HandleKind;
+  /** The async context captured when the handle was made; null is the loop's own. */
+  context: ContextSnapshot | null;
+  /** @internal */
+  protected _isCancelled = false;
+
+  constructor(kind: HandleKind, context: ContextSnapshot | null) {
+    this.kind = kind;
+    this.context = context;
+  }
+
+  /** Keeps the handle from running, also when it is already part of the current batch. Idempotent. */
+  cancel(): void {
+    this._isCancelled = true;
+  }
+
+  /** Whether {@link Handle.cancel} was called before the handle ran. */
+  cancelled(): boolean {
+    return this._isCancelled;
+  }
+
+  [Symbol.dispose](): void {
+    this.cancel();
+  }
+
+  /** Called by the loop, and only there. What it throws goes to the exception handler. @internal */
+  abstract _run(): void;
+}
