@@ -19,8 +19,9 @@
 //     by a later Wait(), once at least.
 //   - after Remove() returned, the token is not delivered by a later Wait(). Events that an earlier
 //     Wait() returned are the caller's to drop: that is what the generation in the token is for.
-//   - error and hangup are told as readiness of the armed directions plus READY_HANGUP: the next
-//     system call then finds out which of them it is.
+//   - error and hangup are told as readiness of at least the armed directions plus READY_HANGUP:
+//   the
+//     next system call then finds out which of them it is.
 //   - a Wait() with too small a capacity delivers the rest in the next ones, starving nobody.
 //   - Wait() and Block() are never early, and signals do not end them.
 // Not promised: absence of spurious events (the caller takes EAGAIN for "wait again"); order within
