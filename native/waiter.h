@@ -33,7 +33,8 @@ class Waiter {
   Waiter& operator=(const Waiter&) = delete;
 
   // Makes the thread. `poller` is open and outlives Stop(). on_wake runs on the waiter's thread,
-  // holds no lock of ours, and must not call Stop(). 0 or -errno.
+  // holds no lock of ours, and must not call Stop(). 0, or -EALREADY. A system without a thread to
+  // spare ends the process, as it does for the threads of Node itself.
   int32_t Start(Poller* poller, OnWake on_wake, void* data);
 
   // Loop's thread only. timeout_ms < 0 sleeps without end. Each sleep is answered by exactly one

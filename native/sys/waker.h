@@ -25,8 +25,8 @@ class Waker {
   Waker(const Waker&) = delete;
   Waker& operator=(const Waker&) = delete;
 
-  // `edge_triggered` says how the poller watches it: Poller::IsEdgeTriggered(). When in doubt false,
-  // which costs a system call per wake-up. 0 or -errno.
+  // `edge_triggered` says how the poller watches it: Poller::IsEdgeTriggered(). When in doubt
+  // false, which costs a system call per wake-up. 0 or -errno.
   int32_t Open(bool edge_triggered = false);
   // Idempotent. The owner sees to it that no Notify() runs at the same time or later.
   void Close();
