@@ -58,12 +58,14 @@ export const CTL_RESULT_GENERATION = 19;
 export const CTL_NOTIFIED = 20;
 /** Native counts: extra callback scopes opened inside turns. */
 export const CTL_DRAINS = 21;
+/** JS: what the last turn() answered (TurnResult). */
+export const CTL_TURN_RESULT = 22;
 /** Words 32.. are doubles (index 16.. of the Float64 view). Native: monotonic ms at the start of the turn. */
 export const CTL_F64_NOW = 16;
-/** Native: deadline of the next timer in ms, or Infinity. */
-export const CTL_F64_NEXT_TIMER = 17;
-/** Native: total time spent waiting in the host, ms. */
-export const CTL_F64_IDLE_MS = 18;
+/** Native: total time spent in turns, ms. */
+export const CTL_F64_BUSY_MS = 17;
+/** JS: how long one stay in the loop may last before Node's own work runs. */
+export const CTL_F64_BUDGET_MS = 18;
 
 // Submission entry: [op, index, generation, a, b, link, f64 (words 6-7)].
 // `link` belongs to native while it drains the ring.
@@ -106,7 +108,7 @@ export const CQ_CONNECT = 5;
 /** Another thread called notify(). */
 export const CQ_NOTIFY = 6;
 
-// What turn() answers.
+// What turn() leaves in CTL_TURN_RESULT.
 
 /** The batch ran to its end. */
 export const TURN_DONE = 0;
