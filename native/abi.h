@@ -64,7 +64,7 @@ enum Op : uint32_t {
   OP_RECEIVE_START = 4,  // socket: deliver bytes until stopped.
   OP_RECEIVE_STOP = 5,   // socket.
   OP_SHUTDOWN = 6,       // socket: FIN once everything sent before it is out.
-  OP_CLOSE = 7,          // socket: closes now; the slot's generation ends.
+  OP_CLOSE = 7,          // socket or listener: closes once everything sent before it is out.
   OP_RESET = 8,          // socket: closes with RST, dropping what is unsent.
   OP_ACCEPT_START = 9,   // listener; also retries after a refused accept.
   OP_ACCEPT_STOP = 10,   // listener.
@@ -78,6 +78,7 @@ enum Completion : uint32_t {
   CQ_ACCEPT = 4,     // index: listener; result: index of the new socket, a: its generation.
   CQ_CONNECT = 5,    // result: 0 or -errno.
   CQ_NOTIFY = 6,     // another thread called notify().
+  CQ_CLOSED = 7,     // the descriptor is closed; the last completion of its generation.
 };
 
 // What turn() leaves in CTL_TURN_RESULT.

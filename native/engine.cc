@@ -58,9 +58,13 @@ int32_t Engine::Open(PollerKind kind, const EngineMemory& memory) {
 
 void Engine::Close() {
   if (poller_ == nullptr) return;
-  sockets_.ForEach([this](Socket* socket) { Release(socket, false); });
+  sockets_.ForEach([this](Socket* socket) {
+    if (socket->fd >= 0) Release(socket, false);
+  });
   active_.clear();
   reports_.clear();
+  closed_.clear();
+  expired_.clear();
   poller_->Remove(waker_.Descriptor());
   waker_.Close();
   poller_->Close();
@@ -81,7 +85,7 @@ Socket* Engine::Adopt(int fd, SocketRole role) {
     sockets_.Free(index);
     return nullptr;
   }
-  memory_.control[CTL_SOCKETS] = sockets_.size();
+  memory_.control[CTL_SOCKETS] = ++open_sockets_;
   memory_.control[CTL_RESULT_GENERATION] = socket->generation;
   return socket;
 }
@@ -90,8 +94,20 @@ void Engine::Release(Socket* socket, bool reset) {
   poller_->Remove(socket->fd);
   SocketClose(socket->fd, reset);
   free(socket->backlog);
-  sockets_.Free(socket->index);
-  memory_.control[CTL_SOCKETS] = sockets_.size();
+  socket->backlog = nullptr;
+  socket->fd = -1;
+  memory_.control[CTL_SOCKETS] = --open_sockets_;
+  closed_.push_back(socket->index);
+}
+
+void Engine::DeliverClosed() {
+  size_t delivered = 0;
+  for (; delivered < closed_.size(); delivered++) {
+    const uint32_t index = closed_[delivered];
+    if (!completions_.Push(CQ_CLOSED, index, sockets_.GenerationOf(index), 0)) break;
+    expired_.push_back(index);
+  }
+  closed_.erase(closed_.begin(), closed_.begin() + static_cast<ptrdiff_t>(delivered));
 }
 
 int32_t Engine::Listen(const char* host, uint16_t port, uint32_t flags, int backlog) {
@@ -123,7 +139,7 @@ int32_t Engine::Connect(const char* host, uint16_t port, uint32_t flags) {
 }
 
 int32_t Engine::Descriptor(uint32_t index, uint32_t generation) {
-  const Socket* socket = sockets_.Get(index, generation);
+  const Socket* socket = Find(index, generation);
   return socket == nullptr ? -EBADF : socket->fd;
 }
 
@@ -160,7 +176,7 @@ void Engine::Perform(uint32_t position) {
     default:
       break;
   }
-  Socket* socket = sockets_.Get(index, generation);
+  Socket* socket = Find(index, generation);
   // Closed meanwhile: JS was or will be told by the completion that closed it.
   if (socket == nullptr) return;
   switch (entry[kOp]) {
@@ -178,11 +194,13 @@ void Engine::Perform(uint32_t position) {
     case OP_SHUTDOWN:
       if (socket->is_dirty) SendQueued(socket);
       socket->wants_shutdown = true;
-      FinishShutdown(socket);
+      FinishSending(socket);
       return;
     case OP_CLOSE:
       if (socket->is_dirty) SendQueued(socket);
-      Release(socket, false);
+      socket->wants_input = false;
+      socket->wants_close = true;
+      FinishSending(socket);
       return;
     case OP_RESET:
       Release(socket, true);
@@ -195,7 +213,7 @@ void Engine::Perform(uint32_t position) {
 // Sends
 
 void Engine::QueueSend(Socket* socket, uint32_t* entry, uint32_t position) {
-  if (socket->has_failed) return;
+  if (socket->has_failed || socket->wants_close) return;
   entry[kLink] = kEndOfLinks;
   if (socket->is_dirty) {
     submissions_.At(socket->last_send)[kLink] = position;
@@ -286,8 +304,8 @@ void Engine::SendBacklog(Socket* socket) {
   free(socket->backlog);
   socket->backlog = nullptr;
   socket->backlog_used = socket->backlog_sent = socket->backlog_capacity = 0;
-  FinishShutdown(socket);
   Report(socket, 0);
+  FinishSending(socket);
 }
 
 void Engine::FailSend(Socket* socket, int32_t error) {
@@ -296,10 +314,13 @@ void Engine::FailSend(Socket* socket, int32_t error) {
   socket->backlog = nullptr;
   socket->backlog_used = socket->backlog_sent = socket->backlog_capacity = 0;
   Report(socket, error);
+  FinishSending(socket);
 }
 
-void Engine::FinishShutdown(Socket* socket) {
-  if (!socket->wants_shutdown || socket->backlog_used > 0 || socket->has_failed) return;
+void Engine::FinishSending(Socket* socket) {
+  if (socket->backlog_used > 0) return;
+  if (socket->wants_close) return Release(socket, false);
+  if (!socket->wants_shutdown || socket->has_failed) return;
   socket->wants_shutdown = false;
   const int32_t status = SocketShutdown(socket->fd);
   // ENOTCONN: the peer has reset the connection, which the receive reports.
@@ -308,7 +329,7 @@ void Engine::FinishShutdown(Socket* socket) {
 
 int32_t Engine::SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size) {
   Drain();
-  Socket* socket = sockets_.Get(index, generation);
+  Socket* socket = Find(index, generation);
   if (socket == nullptr) return -EBADF;
   if (socket->has_failed) return 0;
   int32_t sent = 0;
@@ -352,6 +373,10 @@ void Engine::WaitForInput(Socket* socket) {
 }
 
 void Engine::Poll() {
+  if (!expired_.empty() && !HasCompletions()) {
+    for (const uint32_t index : expired_) sockets_.Free(index);
+    expired_.clear();
+  }
   Event events[kMaxEvents];
   const int32_t count = poller_->Wait(events, kMaxEvents, 0);
   memory_.control[CTL_POLLS]++;
@@ -361,6 +386,7 @@ void Engine::Poll() {
   }
   if (!active_.empty()) PerformInput();
   if (!reports_.empty() || notify_pending_) DeliverReports();
+  if (!closed_.empty()) DeliverClosed();
 }
 
 void Engine::HandleEvent(const Event& event) {
@@ -517,7 +543,7 @@ bool Engine::HasCompletions() const {
 
 bool Engine::HasWork() const {
   return HasCompletions() || submissions_.Pending() > 0 || !active_.empty() || !reports_.empty() ||
-         notify_pending_ || memory_.control[CTL_READY] != 0;
+         !closed_.empty() || notify_pending_ || memory_.control[CTL_READY] != 0;
 }
 
 }  // namespace evloop

@@ -41,6 +41,7 @@ struct Socket {
   bool is_active = false;       // Queued for input to be performed.
   bool is_dirty = false;        // Has sends in the part of the ring that is being drained.
   bool wants_shutdown = false;  // FIN follows the backlog.
+  bool wants_close = false;     // The descriptor is closed after the backlog.
   bool wants_writable = false;  // JS holds bytes and waits for room.
   bool has_failed = false;      // A send failed and was reported; later ones are dropped.
   bool has_report = false;      // `report` waits to be delivered.
@@ -101,6 +102,7 @@ class Engine {
  private:
   Socket* Adopt(int fd, SocketRole role);
   void Release(Socket* socket, bool reset);
+  void DeliverClosed();
 
   void Perform(uint32_t position);
   void QueueSend(Socket* socket, uint32_t* entry, uint32_t position);
@@ -109,7 +111,8 @@ class Engine {
   void KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, size_t sent);
   void SendBacklog(Socket* socket);
   void FailSend(Socket* socket, int32_t error);
-  void FinishShutdown(Socket* socket);
+  // Shuts down or closes a socket whose backlog is out.
+  void FinishSending(Socket* socket);
 
   void StartInput(Socket* socket);
   void Activate(Socket* socket);
@@ -125,7 +128,12 @@ class Engine {
   void Report(Socket* socket, int32_t result);
   void DeliverReports();
   static uint64_t Token(const Socket* socket) { return MakeToken(socket->index, socket->generation); }
-  Socket* Find(uint64_t token) { return sockets_.Get(TokenIndex(token), TokenGeneration(token)); }
+  // Null for a socket that is closed.
+  Socket* Find(uint64_t token) { return Find(TokenIndex(token), TokenGeneration(token)); }
+  Socket* Find(uint32_t index, uint32_t generation) {
+    Socket* socket = sockets_.Get(index, generation);
+    return socket != nullptr && socket->fd >= 0 ? socket : nullptr;
+  }
 
   // Destruction order does not matter: Close() has undone everything.
   EngineMemory memory_ = {};
@@ -140,7 +148,11 @@ class Engine {
   std::vector<uint64_t> active_;   // Sockets whose input can be performed, first come first served.
   std::vector<uint64_t> working_;  // What active_ held when this round of input began.
   std::vector<uint64_t> dirty_;    // Sockets with sends in the part of the ring being drained.
-  std::vector<uint64_t> reports_;  // Sockets whose result waits for room in the completion ring.
+  std::vector<uint64_t> reports_;  // Sockets whose result waits to be delivered.
+  // A slot is used again only after JS has seen CQ_CLOSED, so that JS can name it until then.
+  std::vector<uint32_t> closed_;   // Slots whose CQ_CLOSED waits to be delivered.
+  std::vector<uint32_t> expired_;  // Slots whose CQ_CLOSED is in the completion ring.
+  uint32_t open_sockets_ = 0;
   bool notify_pending_ = false;    // CQ_NOTIFY waits for room in the completion ring.
 };
 

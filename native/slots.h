@@ -57,6 +57,9 @@ class Slots {
     return item->generation == generation && item->index == index ? item : nullptr;
   }
 
+  // The generation of a place that is in use.
+  uint32_t GenerationOf(uint32_t index) const { return At(index)->generation; }
+
   // Ends this stay. Freeing a free place does nothing.
   void Free(uint32_t index) {
     if (index >= built_) return;

@@ -45,4 +45,43 @@ export abstract class Handle {
 
   /** Called by the loop, and only there. What it throws goes to the exception handler. @internal */
   abstract _run(): void;
+
+  /** Names the work in messages. @internal */
+  abstract _describe(): string;
+}
+
+const noCallback = (): void => undefined;
+const noArgs: readonly unknown[] = [];
+
+/** Runs a callback once; made by `callSoon`. @internal */
+export class CallbackHandle extends Handle {
+  #callback: (...args: never[]) => unknown;
+  #args: readonly unknown[];
+
+  constructor(callback: (...args: never[]) => unknown, args: readonly unknown[], context: ContextSnapshot | null) {
+    super(KIND_CALLBACK, context);
+    this.#callback = callback;
+    this.#args = args;
+  }
+
+  override cancel(): void {
+    super.cancel();
+    // What the callback holds is released now, not when the handle is forgotten.
+    this.#callback = noCallback;
+    this.#args = noArgs;
+    this.context = null;
+  }
+
+  _run(): void {
+    (this.#callback as (...args: unknown[]) => unknown)(...this.#args);
+  }
+
+  _describe(): string {
+    return describeFunction(this.#callback);
+  }
+}
+
+/** How a function is named in messages. @internal */
+export function describeFunction(callback: (...args: never[]) => unknown): string {
+  return callback.name === '' ? '(anonymous)' : `${callback.name}()`;
 }

@@ -84,7 +84,7 @@ export const OP_RECEIVE_START = 4;
 export const OP_RECEIVE_STOP = 5;
 /** Socket: FIN once everything sent before it is out. */
 export const OP_SHUTDOWN = 6;
-/** Socket: closes now; the slot's generation ends. */
+/** Socket or listener: closes once everything sent before it is out. */
 export const OP_CLOSE = 7;
 /** Socket: closes with RST, dropping what is unsent. */
 export const OP_RESET = 8;
@@ -107,6 +107,8 @@ export const CQ_ACCEPT = 4;
 export const CQ_CONNECT = 5;
 /** Another thread called notify(). */
 export const CQ_NOTIFY = 6;
+/** The descriptor is closed; the last completion of its generation. */
+export const CQ_CLOSED = 7;
 
 // What turn() leaves in CTL_TURN_RESULT.
 

@@ -1,0 +1,44 @@
+// Carries AsyncLocalStorage values from where work is scheduled to where it runs.
+//
+// A snapshot is an AsyncResource, which every supported Node restores. It is made only when it can
+// matter: up to Node 22 stores travel by async hooks, whose counter says whether anybody uses them;
+// later versions keep them in a frame that JS cannot look at, so there it is always made (40 ns).
+import { AsyncResource } from 'node:async_hooks';
+
+/** The async context of a moment; enter it with `runInAsyncScope`. */
+export type ContextSnapshot = AsyncResource;
+
+interface AsyncWrap {
+  async_hook_fields?: Uint32Array;
+  constants?: { kInit?: number };
+}
+
+const FIRST_MAJOR_WITH_FRAMES = 24;
+
+// The counters of installed async hooks, or null where they say nothing about stores.
+function findHookCounters(): { fields: Uint32Array; init: number } | null {
+  if (Number.parseInt(process.versions.node, 10) >= FIRST_MAJOR_WITH_FRAMES) return null;
+  try {
+    const wrap = (process as unknown as { binding(name: string): AsyncWrap }).binding('async_wrap');
+    const fields = wrap.async_hook_fields;
+    const init = wrap.constants?.kInit;
+    return fields instanceof Uint32Array && init !== undefined ? { fields, init } : null;
+  } catch {
+    // The permission model refuses it: then every snapshot is made.
+    return null;
+  }
+}
+
+const counters = findHookCounters();
+const fields = counters?.fields ?? null;
+const init = counters?.init ?? 0;
+
+/** Whether a snapshot could differ from the loop's own context. */
+export function isContextTracked(): boolean {
+  return fields === null || fields[init] !== 0;
+}
+
+/** The current context, or null when nothing in this process would notice the difference. */
+export function captureContext(): ContextSnapshot | null {
+  return isContextTracked() ? new AsyncResource('EVLOOP_HANDLE') : null;
+}

@@ -1,0 +1,797 @@
+// The loop: a ready queue, timers, and one function that runs a turn.
+//
+//     reap completions -> deliver them -> timers that are due -> run exactly what was ready
+//
+// Native polls before the turn and carries out what was submitted after it. Handles are *called* in
+// #runBatch and nowhere else; what a batch schedules waits for the next turn.
+//
+// Some handles want `process.nextTick` and promise jobs to drain before the next one runs. Only
+// leaving to native drains them, so the batch then stops with TURN_DRAIN and native calls #turn
+// again at once, to go on where it stopped.
+//
+// Source: CPython 3.13 asyncio/base_events.py `_run_once`.
+import { AsyncResource } from 'node:async_hooks';
+import { channel } from 'node:diagnostics_channel';
+import { markAsUntransferable } from 'node:worker_threads';
+import { FatalError, InvalidStateError, LoopClosedError, systemError } from '../base/errors.js';
+import { validateFunction, validateInteger, validateNumber, validateObject, validateOneOf } from '../base/validate.js';
+import * as abi from '../native/abi.js';
+import * as native from '../native/binding.js';
+import { binding } from '../native/load.js';
+import { Rings } from '../native/rings.js';
+import { monotonicMs, type Clock } from './clock.js';
+import { captureContext, isContextTracked, type ContextSnapshot } from './context.js';
+import { reportException, type ExceptionContext } from './exception.js';
+import { CallbackHandle, Handle, KIND_ASYNC_STEP, KIND_CALLBACK, type HandleKind } from './handle.js';
+import { FifoPolicy, type SchedulingPolicy } from './policy.js';
+import type { LoopStatistics } from './statistics.js';
+import { ClockTimers, TimerHandle, WheelTimers } from './timers.js';
+
+const BACKENDS = ['auto', 'epoll', 'poll'] as const;
+const HOSTS = ['auto', 'uv', 'thread'] as const;
+const DRAINS = ['perCallback', 'perBatch'] as const;
+const UNHANDLED = ['report', 'shutdown', 'exit'] as const;
+
+/** How a loop is made. */
+export interface LoopOptions {
+  /**
+   * How readiness is found.
+   * @defaultValue `'auto'`: `EVLOOP_BACKEND` if set, else epoll
+   */
+  backend?: (typeof BACKENDS)[number];
+  /**
+   * How Node's loop wakes this one.
+   * @defaultValue `'auto'`: `EVLOOP_HOST` if set, else uv where libuv can watch the backend
+   */
+  host?: (typeof HOSTS)[number];
+  /** A source of time, for tests. @defaultValue CLOCK_MONOTONIC */
+  clock?: Clock;
+  /** The order of ready handles. @defaultValue a new {@link FifoPolicy} */
+  policy?: SchedulingPolicy;
+  /** Checks more and records where things were made. @defaultValue whether `EVLOOP_DEBUG` is set to 1 */
+  debug?: boolean;
+  /** Milliseconds one stay may last before Node's own work runs, 0 ... 1000. @defaultValue 0.2 */
+  budgetMs?: number;
+  /** Handles one stay may run before Node's own work runs. @defaultValue 100000 */
+  maxBatch?: number;
+  /**
+   * When `process.nextTick` and promise jobs drain: after each callback, as Node does, or once per
+   * batch, which is faster.
+   * @defaultValue `'perCallback'`
+   */
+  drain?: (typeof DRAINS)[number];
+  /**
+   * What an error does that no exception handler took: it is written to stderr; that, and the loop
+   * stops with the error; or that, and the process exits with code 1.
+   * @defaultValue `'report'`
+   */
+  unhandled?: (typeof UNHANDLED)[number];
+}
+
+/** Receives errors that nobody else can catch. */
+export type ExceptionHandler = (loop: LoopCore, context: ExceptionContext) => void;
+
+/** Something native reports about. @internal */
+export interface CompletionTarget {
+  readonly generation: number;
+  complete(kind: number, result: number, a: number, b: number): void;
+}
+
+/** Published on the channel `evloop.slowCallback` and passed to `onSlowCallback`. */
+export interface SlowCallback {
+  handle: Handle;
+  /** How long it ran, milliseconds. */
+  durationMs: number;
+  loop: LoopCore;
+}
+
+const DEFAULT_BUDGET_MS = 0.2;
+const DEFAULT_MAX_BATCH = 100_000;
+// A clock read costs as much as a handle or two.
+const HANDLES_PER_CLOCK_READ = 32;
+const DEFAULT_SLOW_CALLBACK_MS = 100;
+const FIRST_SLABS = 2;
+const SLAB_ALL = (1 << abi.RECEIVE_SLAB_COUNT) - 1;
+
+const slowCallbackChannel = channel('evloop.slowCallback');
+
+let running: LoopCore | null = null;
+
+/** The loop that runs in this thread, or null. @internal */
+export function runningLoop(): LoopCore | null {
+  return running;
+}
+
+function pickBackend(option: LoopOptions['backend']): 'epoll' | 'poll' {
+  const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_BACKEND ?? 'auto') : option;
+  validateOneOf('backend', wanted, BACKENDS);
+  return wanted === 'poll' ? 'poll' : 'epoll';
+}
+
+function pickHost(option: LoopOptions['host'], backend: string): 'uv' | 'thread' {
+  const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_HOST ?? 'auto') : option;
+  validateOneOf('host', wanted, HOSTS);
+  if (wanted === 'uv' || wanted === 'thread') return wanted;
+  // Only a poller with a descriptor can be watched by libuv; Bun aborts on most uv_ functions.
+  return backend === 'poll' || process.versions.bun !== undefined ? 'thread' : 'uv';
+}
+
+/** Scheduling, timers and the native side; EventLoop adds futures and tasks. */
+export class LoopCore {
+  /** Checks more and records where things were made. */
+  debug: boolean;
+  /** Callbacks that run at least this long, in milliseconds, are reported while anybody listens. */
+  slowCallbackDuration = DEFAULT_SLOW_CALLBACK_MS;
+  /** Hears of slow callbacks; in debug mode they are written to stderr as well. */
+  onSlowCallback: ((event: SlowCallback) => void) | null = null;
+  /** The task whose step runs right now; set by the task room. @internal */
+  _currentTask: unknown = null;
+  /** What the rooms above have to do when the loop closes. @internal */
+  readonly _onClose: (() => void)[] = [];
+  /** Counts tasks for statistics; set by the task room. @internal */
+  _taskCount: () => number = () => 0;
+
+  /** @internal */
+  readonly _rings: Rings;
+  /** @internal */
+  readonly _native: native.NativeLoop;
+  readonly #backend: 'epoll' | 'poll';
+  readonly #host: 'uv' | 'thread';
+  readonly #policy: SchedulingPolicy;
+  readonly #control: Uint32Array;
+  readonly #clock: Clock | null;
+  readonly #wheel: WheelTimers;
+  readonly #clockTimers: ClockTimers | null;
+  // Entered for handles without a context of their own, so that `enterWith` of one callback does
+  // not reach the next.
+  readonly #resource = new AsyncResource('EVLOOP');
+  readonly #targets: (CompletionTarget | undefined)[] = [];
+  readonly #slabs: ArrayBuffer[] = [];
+  readonly #mailboxes = new Set<() => void>();
+  readonly #isDrainedPerCallback: boolean;
+  readonly #unhandled: (typeof UNHANDLED)[number];
+  readonly #maxBatch: number;
+
+  // The batch: what was ready when the turn began.
+  #batch = 0;
+  #held: Handle | null = null;
+  #ranKind: HandleKind | -1 = -1;
+  #ranInStay = 0;
+  #stayEndsMs = 0;
+
+  #handlesRun = 0;
+  #references = 0;
+  #isReferenced = true;
+  #isStopping = false;
+  #isClosed = false;
+  #startedMs = 0;
+  #ranMs = 0;
+  #finish: ((error: unknown) => void) | null = null;
+  #fatal: { error: unknown } | null = null;
+  #exceptionHandler: ExceptionHandler | null = null;
+  #clockWake: TimerHandle | null = null;
+
+  /**
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
+   * @throws SystemError - the system has no room for another poller (`EMFILE` ...), or the backend and
+   *   host do not go together (`ENOTSUP`).
+   */
+  constructor(options: LoopOptions = {}) {
+    validateObject('options', options);
+    validateOneOf('options.drain', options.drain ?? 'perCallback', DRAINS);
+    validateOneOf('options.unhandled', options.unhandled ?? 'report', UNHANDLED);
+    const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
+    validateNumber('options.budgetMs', budgetMs, 0, 1000);
+    this.#maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
+    validateInteger('options.maxBatch', this.#maxBatch, 1, 2 ** 31);
+    this.debug = options.debug ?? process.env.EVLOOP_DEBUG === '1';
+    this.#isDrainedPerCallback = options.drain !== 'perBatch';
+    this.#unhandled = options.unhandled ?? 'report';
+    this.#policy = options.policy ?? new FifoPolicy();
+    this.#backend = pickBackend(options.backend);
+    this.#host = pickHost(options.host, this.#backend);
+    this.#clock = options.clock ?? null;
+
+    this._rings = new Rings({ flush: () => this._native.flush(), requestTurn: () => this.#requestTurn() });
+    this.#control = this._rings.control;
+    this._rings.doubles[abi.CTL_F64_BUDGET_MS] = budgetMs;
+    const created = binding.createLoop(
+      this.#backend === 'epoll' ? native.POLLER_EPOLL : native.POLLER_POLL,
+      this.#host === 'uv' ? native.HOST_UV : native.HOST_THREAD,
+      () => this.#turn(),
+      this.#resource,
+      this._rings.memory,
+    );
+    if (typeof created === 'number') throw systemError(created, `open ${this.#backend} on the ${this.#host} host`);
+    this._native = created;
+    if (this.#control[abi.CTL_ABI_VERSION] !== abi.ABI_VERSION) {
+      created.close();
+      throw new Error('The native addon belongs to another version of evloop');
+    }
+    const onReference = (delta: number): void => this._reference(delta);
+    this.#wheel = new WheelTimers(this._rings, monotonicMs, onReference);
+    this.#clockTimers =
+      this.#clock === null ? null : new ClockTimers(this.#clock, onReference, () => this.#armClock());
+  }
+
+  // Scheduling
+
+  /**
+   * Runs `callback(...args)` in the next turn, after everything scheduled before it.
+   *
+   * Suspends: never. May be called from anywhere in this thread; other threads use a remote.
+   *
+   * @returns A handle; cancelling it keeps the callback from running.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `callback` is no function.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * loop.callSoon(console.log, 'in the next turn');
+   * @source CPython 3.13 `loop.call_soon`
+   */
+  callSoon<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
+    this.#checkCallback(callback);
+    const handle = new CallbackHandle(callback as (...args: never[]) => unknown, args, captureContext());
+    if (this.debug) recordOrigin(handle);
+    this._push(handle);
+    return handle;
+  }
+
+  /**
+   * Like {@link LoopCore.callSoon}, in a context of the caller's choice.
+   *
+   * @param options - `context`: what `captureContext()` or `new AsyncResource()` gave.
+   */
+  callSoonWith<A extends unknown[]>(
+    options: { context?: ContextSnapshot | null },
+    callback: (...args: A) => unknown,
+    ...args: A
+  ): Handle {
+    validateObject('options', options);
+    this.#checkCallback(callback);
+    const context = options.context === undefined ? captureContext() : options.context;
+    const handle = new CallbackHandle(callback as (...args: never[]) => unknown, args, context);
+    if (this.debug) recordOrigin(handle);
+    this._push(handle);
+    return handle;
+  }
+
+  /**
+   * Like {@link LoopCore.callSoon}. JavaScript of one thread cannot race with itself; from another
+   * thread use {@link createRemote}.
+   *
+   * @source CPython 3.13 `loop.call_soon_threadsafe`
+   */
+  callSoonThreadsafe<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
+    return this.callSoon(callback, ...args);
+  }
+
+  /**
+   * Runs `callback(...args)` once, no earlier than `delayMs` from now.
+   *
+   * Suspends: never. Timers with equal deadlines run in call order, after I/O of the same turn.
+   *
+   * @param delayMs - Milliseconds, fractions allowed; 0 or less means the next turn; Infinity never.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `delayMs` is no number, or NaN.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * const timer = loop.callLater(50, () => console.log('late'));
+   * timer.cancel();
+   * @source CPython 3.13 `loop.call_later`. Differs: milliseconds; ties are FIFO; never early.
+   */
+  callLater<A extends unknown[]>(delayMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+    validateNumber('delayMs', delayMs);
+    return this.#startTimer(this.time() + delayMs, callback, args);
+  }
+
+  /**
+   * Runs `callback(...args)` once `loop.time()` has reached `whenMs`; a time in the past is the next turn.
+   *
+   * Suspends: never.
+   *
+   * @param whenMs - Milliseconds on the clock of `loop.time()`.
+   * @source CPython 3.13 `loop.call_at`
+   */
+  callAt<A extends unknown[]>(whenMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+    validateNumber('whenMs', whenMs);
+    return this.#startTimer(whenMs, callback, args);
+  }
+
+  #startTimer<A extends unknown[]>(when: number, callback: (...args: A) => unknown, args: A): TimerHandle {
+    this.#checkCallback(callback);
+    const queue = this.#clockTimers ?? this.#wheel;
+    const timer = new TimerHandle(queue, when, callback as (...args: never[]) => unknown, args, captureContext());
+    if (this.debug) recordOrigin(timer);
+    queue.start(timer);
+    return timer;
+  }
+
+  #checkCallback(callback: unknown): void {
+    validateFunction('callback', callback);
+    if (this.#isClosed) throw new LoopClosedError();
+    if (this.debug) rejectCoroutineFunction(callback);
+  }
+
+  /** Monotonic milliseconds, read now. */
+  time(): number {
+    return this.#clock === null ? monotonicMs() : this.#clock.now();
+  }
+
+  /** The time at which the current turn began, milliseconds: cheaper than {@link LoopCore.time}. */
+  tickTime(): number {
+    return this.#clock === null ? this._rings.doubles[abi.CTL_F64_NOW]! : this.#clock.now();
+  }
+
+  /** Appends to the ready queue. @internal */
+  _push(handle: Handle): void {
+    this.#policy.push(handle);
+    const control = this.#control;
+    if (control[abi.CTL_READY] === 0) {
+      control[abi.CTL_READY] = 1;
+      if (this.#isReferenced) control[abi.CTL_KEEP_ALIVE] = 1;
+    }
+    if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
+  }
+
+  // Running
+
+  /** Runs as a guest until stop(); the promise rejects with a fatal error. @internal */
+  _start(): Promise<void> {
+    if (this.#isClosed) throw new LoopClosedError();
+    if (running === this) throw new InvalidStateError('This event loop is already running');
+    if (running !== null) throw new InvalidStateError('Cannot run the event loop while another loop is running');
+    running = this;
+    this.#startedMs = monotonicMs();
+    const finished = new Promise<void>((resolve, reject) => {
+      this.#finish = (fatal) => {
+        if (fatal === null) resolve();
+        else reject((fatal as { error: unknown }).error);
+      };
+    });
+    // A stop() that came first still lets one turn run.
+    if (this.#isStopping) this.#control[abi.CTL_READY] = 1;
+    this._native.start();
+    return finished;
+  }
+
+  /**
+   * Ends the run when the current batch is through; what the batch schedules stays queued.
+   *
+   * Suspends: never. Before the loop runs, it makes the next run end after one turn.
+   *
+   * @source CPython 3.13 `loop.stop`
+   */
+  stop(): void {
+    if (this.#isClosed) throw new LoopClosedError();
+    this.#isStopping = true;
+    if (running !== this) return;
+    this.#control[abi.CTL_READY] = 1;
+    if (this.#isReferenced) this.#control[abi.CTL_KEEP_ALIVE] = 1;
+    if (this.#control[abi.CTL_IN_HOST] === 0) this.#requestTurn();
+  }
+
+  /** Whether the loop runs, in this thread. */
+  isRunning(): boolean {
+    return running === this;
+  }
+
+  /** Whether the loop was closed. */
+  isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /**
+   * Closes every socket and drops what is queued without running it. Idempotent.
+   *
+   * Suspends: never.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the loop runs.
+   * @source CPython 3.13 `loop.close`
+   */
+  close(): void {
+    if (this.#isClosed) return;
+    if (running === this) throw new InvalidStateError('Cannot close a running event loop');
+    for (const hook of this._onClose.splice(0)) hook();
+    this.#isClosed = true;
+    while (this.#policy.pop() !== undefined);
+    this.#mailboxes.clear();
+    this._native.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Lets what the loop waits for keep the process alive, as it does from the start. */
+  ref(): this {
+    this.#isReferenced = true;
+    this.#updateKeepAlive();
+    return this;
+  }
+
+  /** Lets the process exit no matter what the loop waits for. */
+  unref(): this {
+    this.#isReferenced = false;
+    this.#updateKeepAlive();
+    return this;
+  }
+
+  /** Whether what the loop waits for keeps the process alive. */
+  hasRef(): boolean {
+    return this.#isReferenced;
+  }
+
+  /** Counts things that keep the process alive. @internal */
+  _reference(delta: number): void {
+    const before = this.#references;
+    this.#references = before + delta;
+    if (before === 0 || this.#references === 0) this.#updateKeepAlive();
+  }
+
+  #updateKeepAlive(): void {
+    const control = this.#control;
+    const wanted = this.#isReferenced && (this.#references > 0 || this.#policy.size > 0 || this.#isStopping) ? 1 : 0;
+    if (control[abi.CTL_KEEP_ALIVE] === wanted) return;
+    control[abi.CTL_KEEP_ALIVE] = wanted;
+    if (control[abi.CTL_IN_HOST] !== 0) return;
+    // Letting go can wait for the turn that is coming anyway; holding on cannot.
+    if (wanted === 1 || control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
+  }
+
+  #requestTurn(): void {
+    this.#control[abi.CTL_WAKE_REQUESTED] = 1;
+    this._native.wake();
+  }
+
+  // The turn
+
+  // Called by native, and only there.
+  #turn(): void {
+    const control = this.#control;
+    this.#ranKind = -1;
+    if (this.#batch === 0) {
+      this.#ranInStay = 0;
+      this.#stayEndsMs = 0;
+      this.#reap();
+      if (this.#clockTimers !== null) this.#reapClock(this.#clockTimers);
+      this.#batch = this.#policy.size;
+    }
+    const result = this.#runBatch();
+    control[abi.CTL_TURN_RESULT] = result;
+    if (result === abi.TURN_DONE) {
+      if (control[abi.CTL_SLAB_CONSUMED_MASK] !== 0 || control[abi.CTL_SLAB_STARVED] !== 0) this.#supplySlabs();
+      if (this.#isStopping) this.#finishRun();
+    }
+    const isBusy = this.#policy.size > 0 || this.#held !== null;
+    control[abi.CTL_READY] = isBusy ? 1 : 0;
+    control[abi.CTL_KEEP_ALIVE] = this.#isReferenced && (this.#references > 0 || isBusy) ? 1 : 0;
+  }
+
+  #runBatch(): number {
+    const policy = this.#policy;
+    const isFifo = policy.isFifo === true;
+    const isTimed = this.debug || this.onSlowCallback !== null || slowCallbackChannel.hasSubscribers;
+    let left = this.#batch;
+    let ranKind = this.#ranKind;
+    while (left > 0) {
+      const handle = this.#held ?? policy.pop();
+      this.#held = null;
+      if (handle === undefined) {
+        // The policy dropped some.
+        left = 0;
+        break;
+      }
+      if (handle.cancelled()) {
+        left--;
+        continue;
+      }
+      if (ranKind !== -1 && ranKind !== handle.kind && this.#isDrainedPerCallback) {
+        this.#held = handle;
+        this.#batch = left;
+        return abi.TURN_DRAIN;
+      }
+      left--;
+      ranKind = handle.kind;
+      if (isTimed) this.#runTimed(handle);
+      else this.#run(handle);
+      this.#ranInStay++;
+      if (left === 0) break;
+      if (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo)) {
+        if (this.#isDrainedPerCallback) {
+          this.#batch = left;
+          return this.#isOverBudget() ? abi.TURN_YIELD : abi.TURN_DRAIN;
+        }
+      }
+      if (this.#isOverBudget()) {
+        this.#batch = left;
+        return abi.TURN_YIELD;
+      }
+    }
+    this.#batch = 0;
+    this.#handlesRun += this.#ranInStay;
+    this.#ranInStay = 0;
+    return abi.TURN_DONE;
+  }
+
+  // Whether this batch has kept Node's own work waiting for long enough.
+  #isOverBudget(): boolean {
+    const ran = this.#ranInStay;
+    if (ran % HANDLES_PER_CLOCK_READ !== 0) return false;
+    if (ran < this.#maxBatch) {
+      const now = monotonicMs();
+      if (this.#stayEndsMs === 0) {
+        this.#stayEndsMs = now + this._rings.doubles[abi.CTL_F64_BUDGET_MS]!;
+        return false;
+      }
+      if (now < this.#stayEndsMs) return false;
+    }
+    this.#handlesRun += ran;
+    this.#ranInStay = 0;
+    this.#stayEndsMs = 0;
+    return true;
+  }
+
+  #run(handle: Handle): void {
+    const context = handle.context ?? (isContextTracked() ? this.#resource : null);
+    try {
+      if (context === null) handle._run();
+      else context.runInAsyncScope(runHandle, undefined, handle);
+    } catch (error) {
+      this.#onCallbackError(handle, error);
+    }
+  }
+
+  #runTimed(handle: Handle): void {
+    const begin = monotonicMs();
+    this.#run(handle);
+    const durationMs = monotonicMs() - begin;
+    if (durationMs < this.slowCallbackDuration) return;
+    const event: SlowCallback = { handle, durationMs, loop: this };
+    slowCallbackChannel.publish(event);
+    this.onSlowCallback?.(event);
+    if (this.debug) console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);
+  }
+
+  #finishRun(): void {
+    this.#isStopping = false;
+    this.#ranMs += monotonicMs() - this.#startedMs;
+    running = null;
+    this._native.stop();
+    const finish = this.#finish!;
+    this.#finish = null;
+    const fatal = this.#fatal;
+    this.#fatal = null;
+    finish(fatal);
+  }
+
+  // Completions
+
+  /** Sends completions of a slot to `target`. @internal */
+  _attach(index: number, target: CompletionTarget): void {
+    this.#targets[index] = target;
+  }
+
+  /** @internal */
+  _detach(index: number, target: CompletionTarget): void {
+    if (this.#targets[index] === target) this.#targets[index] = undefined;
+  }
+
+  #reap(): void {
+    const control = this.#control;
+    const words = this._rings.completions;
+    const results = this._rings.results;
+    const mask = abi.COMPLETION_CAPACITY - 1;
+    let head = control[abi.CTL_COMPLETION_HEAD]!;
+    const tail = control[abi.CTL_COMPLETION_TAIL]!;
+    for (; head !== tail; head = (head + 1) >>> 0) {
+      const entry = (head & mask) * abi.ENTRY_WORDS;
+      const kind = words[entry]!;
+      const index = words[entry + 1]!;
+      const generation = words[entry + 2]!;
+      if (kind === abi.CQ_TIMER) {
+        const timer = this.#wheel.take(index, generation);
+        if (timer !== undefined) this.#policy.push(timer);
+      } else if (kind === abi.CQ_NOTIFY) {
+        for (const collect of this.#mailboxes) collect();
+      } else {
+        const target = this.#targets[index];
+        if (target !== undefined && target.generation === generation) {
+          target.complete(kind, results[entry + 3]!, words[entry + 4]!, words[entry + 5]!);
+        } else if (kind === abi.CQ_ACCEPT && results[entry + 3]! >= 0) {
+          // The listener was closed after native accepted for it.
+          this._rings.submit(abi.OP_RESET, results[entry + 3]!, words[entry + 4]!, 0, 0);
+        }
+      }
+    }
+    control[abi.CTL_COMPLETION_HEAD] = tail;
+  }
+
+  // Timers of an injected clock
+
+  #reapClock(timers: ClockTimers): void {
+    const now = timers.time();
+    for (let timer = timers.takeDue(now); timer !== undefined; timer = timers.takeDue(now)) {
+      this.#policy.push(timer);
+    }
+    this.#armClock();
+  }
+
+  // Native wakes the loop when the injected clock may have reached the first timer.
+  #armClock(): void {
+    const timers = this.#clockTimers!;
+    this.#clockWake?.cancel();
+    this.#clockWake = null;
+    const deadline = timers.nextDeadline();
+    if (deadline === Infinity) return;
+    const sleepMs = Math.max(0, this.#clock!.sleepTime(deadline));
+    if (sleepMs === Infinity) return;
+    this.#clockWake = new TimerHandle(this.#wheel, monotonicMs() + sleepMs, () => undefined, [], null).unref();
+    this.#wheel.start(this.#clockWake);
+  }
+
+  // Memory for received bytes
+
+  /** The slab a completion names. @internal */
+  _slab(slot: number): ArrayBuffer {
+    return this.#slabs[slot]!;
+  }
+
+  /** Provides the first slabs; called when the first socket is made. @internal */
+  _openSlabs(): void {
+    for (let slot = this.#slabs.length; slot < FIRST_SLABS; slot++) this.#supplySlab(slot);
+  }
+
+  #supplySlabs(): void {
+    const control = this.#control;
+    let mask = control[abi.CTL_SLAB_CONSUMED_MASK]! & SLAB_ALL;
+    for (; mask !== 0; mask &= mask - 1) this.#supplySlab(31 - Math.clz32(mask & -mask));
+    // Many sockets receive at once: let each turn serve more of them.
+    if (control[abi.CTL_SLAB_STARVED]! > this.#slabs.length && this.#slabs.length < abi.RECEIVE_SLAB_COUNT) {
+      this.#supplySlab(this.#slabs.length);
+    }
+  }
+
+  #supplySlab(slot: number): void {
+    // Not zeroed: native writes it before anybody reads it.
+    const slab = Buffer.allocUnsafeSlow(abi.RECEIVE_SLAB_BYTES).buffer as ArrayBuffer;
+    markAsUntransferable(slab);
+    this.#slabs[slot] = slab;
+    this._native.setSlab(slot, slab);
+  }
+
+  // Errors
+
+  /**
+   * Sets who hears of errors that nobody can catch; null restores the default, which writes them to
+   * standard error.
+   *
+   * @source CPython 3.13 `loop.set_exception_handler`
+   */
+  setExceptionHandler(handler: ExceptionHandler | null): void {
+    if (handler !== null) validateFunction('handler', handler);
+    this.#exceptionHandler = handler;
+  }
+
+  /** The handler set last, or null for the default. */
+  getExceptionHandler(): ExceptionHandler | null {
+    return this.#exceptionHandler;
+  }
+
+  /**
+   * Hands an error to the exception handler; one that throws is replaced by the default.
+   *
+   * @source CPython 3.13 `loop.call_exception_handler`
+   */
+  callExceptionHandler(context: ExceptionContext): void {
+    const handler = this.#exceptionHandler;
+    if (handler === null) return this.defaultExceptionHandler(context);
+    try {
+      handler(this, context);
+    } catch (error) {
+      if (error instanceof FatalError) return this.#fail(error);
+      this.defaultExceptionHandler({ message: 'Unhandled error in exception handler', exception: error });
+      this.defaultExceptionHandler(context);
+    }
+  }
+
+  /** Writes the error to standard error, and does what the option `unhandled` says. */
+  defaultExceptionHandler(context: ExceptionContext): void {
+    reportException(context);
+    if (this.#unhandled === 'shutdown') this.#fail(context.exception ?? new Error(context.message));
+    else if (this.#unhandled === 'exit') process.exit(1);
+  }
+
+  #onCallbackError(handle: Handle, error: unknown): void {
+    if (error instanceof FatalError) return this.#fail(error);
+    const report = (): void =>
+      this.callExceptionHandler({
+        message: `Exception in callback ${describeHandle(handle)}`,
+        exception: error,
+        handle,
+        sourceTraceback: origins.get(handle),
+      });
+    // The handler sees the context of what failed.
+    if (handle.context === null) report();
+    else handle.context.runInAsyncScope(report);
+  }
+
+  // Ends the run with an error.
+  #fail(error: unknown): void {
+    this.#fatal ??= { error };
+    if (running === this) this.stop();
+  }
+
+  /** Ends the run with an error; for tasks that end with one. @internal */
+  _fail(error: unknown): void {
+    this.#fail(error);
+  }
+
+  // Other threads
+
+  /** Calls `collect` in the turn after another thread notified this loop. @internal */
+  _addMailbox(collect: () => void): () => void {
+    this.#mailboxes.add(collect);
+    return () => this.#mailboxes.delete(collect);
+  }
+
+  // Looking inside
+
+  /** Counters and gauges of this moment, frozen. Its cost grows with the number of timers. */
+  statistics(): LoopStatistics {
+    const control = this.#control;
+    const timers = this.#clockTimers ?? this.#wheel;
+    const runningMs = this.#ranMs + (running === this ? monotonicMs() - this.#startedMs : 0);
+    const busyMs = this._rings.doubles[abi.CTL_F64_BUSY_MS]!;
+    return Object.freeze({
+      backend: this.#backend,
+      host: this.#host,
+      ready: this.#policy.size + (this.#held === null ? 0 : 1),
+      timers: timers.size,
+      nextDeadline: timers.nextDeadline(),
+      tasks: this._taskCount(),
+      sockets: control[abi.CTL_SOCKETS]!,
+      references: this.#references,
+      turns: control[abi.CTL_TURNS]!,
+      wakeups: control[abi.CTL_WAKEUPS]!,
+      polls: control[abi.CTL_POLLS]!,
+      events: control[abi.CTL_EVENTS]!,
+      drains: control[abi.CTL_DRAINS]!,
+      handlesRun: this.#handlesRun + this.#ranInStay,
+      completionRingFull: control[abi.CTL_COMPLETION_FULL]!,
+      receiveSlabStarved: control[abi.CTL_SLAB_STARVED]!,
+      busyMs,
+      runningMs,
+      utilization: runningMs === 0 ? 0 : Math.min(1, busyMs / runningMs),
+    });
+  }
+}
+
+function runHandle(handle: Handle): void {
+  handle._run();
+}
+
+// Where handles were made; filled in debug mode only.
+const origins = new WeakMap<Handle, string>();
+const ORIGIN_FRAMES = 10;
+
+function recordOrigin(handle: Handle): void {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = ORIGIN_FRAMES;
+  const holder: { stack?: string } = {};
+  Error.captureStackTrace(holder, recordOrigin);
+  Error.stackTraceLimit = limit;
+  origins.set(handle, holder.stack ?? '');
+}
+
+function describeHandle(handle: Handle): string {
+  const origin = origins.get(handle);
+  return origin === undefined ? handle._describe() : `${handle._describe()} created at${origin.replace(/^[^\n]*/, '')}`;
+}
+
+// A coroutine given where a callback is wanted would never run to its end.
+function rejectCoroutineFunction(callback: unknown): void {
+  const name = (callback as { constructor: { name: string } }).constructor.name;
+  if (name === 'AsyncFunction' || name === 'GeneratorFunction' || name === 'AsyncGeneratorFunction') {
+    const error = new TypeError('The "callback" argument must be a plain function; got a coroutine function');
+    throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
+  }
+}

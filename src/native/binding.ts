@@ -1,0 +1,57 @@
+// Everything native exports, typed in this one place. Results are >= 0, or a negated errno.
+
+/** Index and generation of a socket or listener; a slot number is never used twice with one generation. */
+export interface SlotRef {
+  index: number;
+  generation: number;
+}
+
+/** [family (4 or 6), address, port]. */
+export type NativeAddress = readonly [number, string, number];
+
+/** The native side of one loop; methods answer undefined once it is closed. */
+export interface NativeLoop {
+  /** Names the loop to other threads. */
+  readonly notifierId: number;
+  start(): void;
+  stop(): void;
+  /** Asks for a turn soon and tells the host about CTL_KEEP_ALIVE; for use outside of turns. */
+  wake(): void;
+  /** Carries out what was submitted, now. */
+  flush(): void;
+  close(): void;
+  /** The new slot's index, its generation in CTL_RESULT_GENERATION. */
+  listen(host: string, port: number, flags: number, backlog: number): number;
+  connect(host: string, port: number, flags: number): number;
+  /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
+  send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
+  setSlab(slot: number, buffer: ArrayBuffer): void;
+  address(index: number, generation: number, ofPeer: boolean): NativeAddress | number;
+  setNoDelay(index: number, generation: number, on: boolean): number;
+  setKeepAlive(index: number, generation: number, on: boolean, delaySeconds: number): number;
+  descriptor(index: number, generation: number): number;
+}
+
+export const POLLER_EPOLL = 0;
+export const POLLER_POLL = 1;
+export const HOST_UV = 0;
+export const HOST_THREAD = 1;
+
+export const SOCKET_NO_DELAY = 1;
+export const SOCKET_REUSE_PORT = 2;
+export const SOCKET_IPV6_ONLY = 4;
+
+/** The addon. */
+export interface Binding {
+  createLoop(
+    poller: number,
+    host: number,
+    turn: () => void,
+    resource: object,
+    memory: readonly [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer],
+  ): NativeLoop | number;
+  /** Wakes a loop of any thread; false when it is closed. */
+  notify(notifierId: number): boolean;
+  /** Monotonic milliseconds. */
+  now(): number;
+}
