@@ -18,6 +18,9 @@ const FIRST_MAJOR_WITH_FRAMES = 24;
 // The counters of installed async hooks, or null where they say nothing about stores.
 function findHookCounters(): { fields: Uint32Array; init: number } | null {
   if (Number.parseInt(process.versions.node, 10) >= FIRST_MAJOR_WITH_FRAMES) return null;
+  // The binding is deprecated, and the one place where Node ≤ 22 shows whether hooks are installed.
+  const { noDeprecation } = process;
+  process.noDeprecation = true;
   try {
     const wrap = (process as unknown as { binding(name: string): AsyncWrap }).binding('async_wrap');
     const fields = wrap.async_hook_fields;
@@ -26,6 +29,8 @@ function findHookCounters(): { fields: Uint32Array; init: number } | null {
   } catch {
     // The permission model refuses it: then every snapshot is made.
     return null;
+  } finally {
+    process.noDeprecation = noDeprecation ?? false;
   }
 }
 

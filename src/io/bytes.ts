@@ -1,0 +1,28 @@
+// Bytes on their way in and out.
+import { invalidArgType } from '../base/errors.js';
+
+/** What can be written. */
+export type Writable = string | Uint8Array | ArrayBuffer | DataView;
+
+// A Buffer over a range of a slab, made three times as fast as with Buffer.from().
+class ReceivedBytes extends Uint8Array {}
+Object.setPrototypeOf(ReceivedBytes.prototype, Buffer.prototype);
+
+/** The bytes that native left in a slab; the range belongs to the Buffer from now on. @internal */
+export function receivedBytes(slab: ArrayBuffer, offset: number, length: number): Buffer {
+  return new ReceivedBytes(slab, offset, length) as Buffer;
+}
+
+export const NO_BYTES: Buffer = Buffer.alloc(0);
+
+/**
+ * The bytes behind anything but a string.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
+export function toBytes(name: string, data: Uint8Array | ArrayBuffer | DataView): Uint8Array {
+  if (data instanceof Uint8Array) return data;
+  if (data instanceof ArrayBuffer) return new Uint8Array(data);
+  if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  throw invalidArgType(name, 'a string, Uint8Array, DataView or ArrayBuffer', data);
+}

@@ -1,0 +1,175 @@
+// Opens TCP connections.
+import { systemError } from '../base/errors.js';
+import { validateBoolean, validateFunction, validateInteger, validateObject, validateString } from '../base/validate.js';
+import { captureContext } from '../core/context.js';
+import type { CompletionTarget, LoopCore } from '../core/loop.js';
+import * as abi from '../native/abi.js';
+import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
+import { Future } from '../task/future.js';
+import { wrap } from '../task/wrap.js';
+import { Transport, type Protocol } from './protocol.js';
+import { numericHost, resolveHost } from './resolve.js';
+import { Stream, type StreamOptions } from './stream.js';
+
+/** Where and how to connect. */
+export interface ConnectOptions extends StreamOptions {
+  /** A name or numeric address. @defaultValue `'localhost'` */
+  host?: string;
+  /** 1 ... 65535 */
+  port: number;
+  /** Sends small writes at once (TCP_NODELAY). @defaultValue true */
+  noDelay?: boolean;
+}
+
+/** One attempt; its slot belongs to whoever takes the connection. */
+class Attempt implements CompletionTarget {
+  readonly generation: number;
+  readonly #loop: LoopCore;
+  readonly #index: number;
+  readonly #settle: (error: Error | null, slot: SlotRef) => void;
+  readonly #where: { address: string; port: number };
+  #isOver = false;
+
+  constructor(
+    loop: LoopCore,
+    where: { address: string; port: number },
+    flags: number,
+    settle: (error: Error | null, slot: SlotRef) => void,
+  ) {
+    this.#loop = loop;
+    this.#where = where;
+    this.#settle = settle;
+    const index = loop._native.connect(where.address, where.port, flags);
+    if (index < 0) throw systemError(index, 'connect', where);
+    this.#index = index;
+    this.generation = loop._rings.control[abi.CTL_RESULT_GENERATION]!;
+    loop._attach(index, this);
+    loop._reference(1);
+  }
+
+  get slot(): SlotRef {
+    return { index: this.#index, generation: this.generation };
+  }
+
+  complete(kind: number, result: number): void {
+    if (kind === abi.CQ_CLOSED) {
+      this.#loop._detach(this.#index, this);
+      return;
+    }
+    if (kind !== abi.CQ_CONNECT || this.#isOver) return;
+    this.#isOver = true;
+    this.#loop._reference(-1);
+    if (result < 0) this.#loop._rings.submit(abi.OP_RESET, this.#index, this.generation, 0, 0);
+    this.#settle(result < 0 ? systemError(result, 'connect', this.#where) : null, this.slot);
+  }
+
+  /** Gives the attempt up. */
+  abandon(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#loop._reference(-1);
+    this.#loop._rings.submit(abi.OP_RESET, this.#index, this.generation, 0, 0);
+  }
+}
+
+/** A connection that is being opened; cancelling it closes the socket. */
+class Connecting<T> extends Future<T> {
+  readonly #addresses: string[];
+  readonly #port: number;
+  readonly #flags: number;
+  readonly #make: (slot: SlotRef) => T;
+  readonly #errors: Error[] = [];
+  #attempt: Attempt | null = null;
+
+  constructor(loop: LoopCore, options: ConnectOptions, make: (slot: SlotRef) => T) {
+    super(loop);
+    this.#port = options.port;
+    this.#flags = options.noDelay === false ? 0 : SOCKET_NO_DELAY;
+    this.#make = make;
+    this.#addresses = [];
+    const host = options.host ?? 'localhost';
+    const numeric = numericHost(host);
+    if (numeric !== null) this.#begin([numeric]);
+    else this.#resolve(host);
+  }
+
+  #resolve(host: string): void {
+    const addresses = wrap(this._loop, resolveHost(host));
+    addresses.addDoneCallback(() => {
+      if (this.done()) return;
+      const error = addresses.exception();
+      if (error !== null) this.setException(error);
+      else this.#begin(addresses.result());
+    });
+  }
+
+  #begin(addresses: string[]): void {
+    this.#addresses.push(...addresses);
+    this.#next();
+  }
+
+  // Tries the addresses one after another.
+  #next(): void {
+    for (let address = this.#addresses.shift(); address !== undefined; address = this.#addresses.shift()) {
+      try {
+        const where = { address, port: this.#port };
+        this.#attempt = new Attempt(this._loop, where, this.#flags, (error, slot) => this.#onSettled(error, slot));
+        return;
+      } catch (error) {
+        this.#errors.push(error as Error);
+      }
+    }
+    this.#attempt = null;
+    this.setException(this.#errors.length === 1 ? this.#errors[0] : combine(this.#errors));
+  }
+
+  #onSettled(error: Error | null, slot: SlotRef): void {
+    if (this.done()) return;
+    if (error === null) {
+      this.setResult(this.#make(slot));
+      return;
+    }
+    this.#errors.push(error);
+    this.#next();
+  }
+
+  override cancel(reason?: unknown): boolean {
+    if (!super.cancel(reason)) return false;
+    this.#attempt?.abandon();
+    return true;
+  }
+}
+
+function combine(errors: Error[]): Error {
+  const message = `Every address failed: ${errors.map((error) => error.message).join('; ')}`;
+  const combined = new AggregateError(errors, message);
+  return Object.assign(combined, { code: (errors[0] as NodeJS.ErrnoException | undefined)?.code });
+}
+
+function validate(options: ConnectOptions): void {
+  validateObject('options', options);
+  validateInteger('options.port', options.port, 1, 65535);
+  if (options.host !== undefined) validateString('options.host', options.host);
+  if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
+}
+
+/** See `connect` of the package. @internal */
+export function connectStream(loop: LoopCore, options: ConnectOptions): Future<Stream> {
+  validate(options);
+  return new Connecting(loop, options, (slot) => new Stream(loop, slot, options));
+}
+
+/** See `EventLoop.createConnection`. @internal */
+export function connectProtocol<P extends Protocol>(
+  loop: LoopCore,
+  factory: () => P,
+  options: ConnectOptions,
+): Future<[Transport, P]> {
+  validateFunction('protocolFactory', factory);
+  validate(options);
+  const context = captureContext();
+  return new Connecting(loop, options, (slot) => {
+    const protocol = factory();
+    return [new Transport(loop, slot, protocol, context, options), protocol];
+  });
+}

@@ -1,0 +1,390 @@
+// One connected socket: the data path between native and whoever reads and writes it.
+//
+// Small writes are copied into the send slab at once and leave, merged, when the turn ends. Large
+// ones go to the kernel by reference in a call of their own. What the kernel does not take waits:
+// the rest of small writes with native, the rest of large ones, and everything written behind them,
+// in the queue here.
+//
+//   kOpen --closeWrite--> kShut --close--> kClosing --CQ_CLOSED--> kClosed
+import { Deque } from '../base/deque.js';
+import { systemError } from '../base/errors.js';
+import { validateBoolean, validateInteger } from '../base/validate.js';
+import type { CompletionTarget, LoopCore } from '../core/loop.js';
+import * as abi from '../native/abi.js';
+import type { NativeAddress, SlotRef } from '../native/binding.js';
+import { receivedBytes, toBytes, type Writable } from './bytes.js';
+
+/** Hears what happens on an endpoint, while completions are reaped: it must not call user code. */
+export interface EndpointSink {
+  /** Bytes arrived; they are the sink's. */
+  onData(chunk: Buffer): void;
+  /** The peer will send no more. */
+  onEnd(): void;
+  /** Fewer bytes wait to be sent than before. */
+  onDrain(): void;
+  /** The connection broke; onClosed follows. */
+  onError(error: Error): void;
+  /** The descriptor is closed: the last call. */
+  onClosed(): void;
+}
+
+/** A socket's numeric address. */
+export interface SocketAddress {
+  readonly family: 'IPv4' | 'IPv6';
+  readonly address: string;
+  readonly port: number;
+}
+
+// Up to this size copying into the slab is cheaper than a system call of its own.
+const COPY_LIMIT_BYTES = 16384;
+// Queued small writes are joined up to this size before they are sent.
+const JOIN_LIMIT_BYTES = 65536;
+// UTF-8 needs at most three bytes for each UTF-16 unit.
+const UTF8_BYTES_PER_UNIT = 3;
+
+const STATE_OPEN = 0;
+const STATE_SHUT = 1;
+const STATE_CLOSING = 2;
+const STATE_CLOSED = 3;
+
+export class Endpoint implements CompletionTarget {
+  readonly loop: LoopCore;
+  readonly index: number;
+  readonly generation: number;
+  /** Why the connection broke, if it did. */
+  error: Error | null = null;
+  #sink: EndpointSink;
+  #state = STATE_OPEN;
+  #isReceiving = false;
+  #isReferenced = true;
+  // Bytes that native holds because the kernel did not take them.
+  #backlogBytes = 0;
+  // Native was asked to say when the socket is writable again.
+  #isBlocked = false;
+  // Bytes submitted by the entry at #lastSend and before it, since the last drain.
+  #unflushedBytes = 0;
+  #lastSend = 0;
+  #queue: Deque<Uint8Array> | null = null;
+  #queuedBytes = 0;
+  #localAddress: SocketAddress | null = null;
+  #peerAddress: SocketAddress | null = null;
+
+  constructor(loop: LoopCore, slot: SlotRef, sink: EndpointSink) {
+    this.loop = loop;
+    this.index = slot.index;
+    this.generation = slot.generation;
+    this.#sink = sink;
+    loop._attach(slot.index, this);
+    loop._reference(1);
+  }
+
+  set sink(sink: EndpointSink) {
+    this.#sink = sink;
+  }
+
+  // Receiving
+
+  startReceiving(): void {
+    if (this.#isReceiving || this.#state >= STATE_CLOSING) return;
+    this.#isReceiving = true;
+    this.loop._rings.submit(abi.OP_RECEIVE_START, this.index, this.generation, 0, 0);
+  }
+
+  stopReceiving(): void {
+    if (!this.#isReceiving) return;
+    this.#isReceiving = false;
+    if (this.#state < STATE_CLOSING) {
+      this.loop._rings.submit(abi.OP_RECEIVE_STOP, this.index, this.generation, 0, 0);
+    }
+  }
+
+  // Sending
+
+  /** Bytes written and not yet taken by the kernel. */
+  get bufferedBytes(): number {
+    return this.#backlogBytes + this.#queuedBytes + this.#unflushed();
+  }
+
+  /** Whether writes can still be taken. */
+  get isWritable(): boolean {
+    return this.#state === STATE_OPEN && this.error === null;
+  }
+
+  get isClosing(): boolean {
+    return this.#state >= STATE_CLOSING;
+  }
+
+  get isClosed(): boolean {
+    return this.#state === STATE_CLOSED;
+  }
+
+  write(data: Writable): void {
+    if (typeof data === 'string') {
+      this.#writeText(data);
+      return;
+    }
+    this.#writeBytes(toBytes('data', data));
+  }
+
+  #writeText(text: string): void {
+    if (this.#mustQueue() || text.length * UTF8_BYTES_PER_UNIT > COPY_LIMIT_BYTES) {
+      this.#writeBytes(Buffer.from(text), true);
+      return;
+    }
+    const offset = this.#reserve(text.length * UTF8_BYTES_PER_UNIT);
+    this.#submitSend(offset, this.loop._rings.sendSlab.write(text, offset));
+  }
+
+  // `isOwned`: nobody else changes these bytes.
+  #writeBytes(bytes: Uint8Array, isOwned = false): void {
+    const length = bytes.byteLength;
+    if (length === 0) return;
+    if (this.#mustQueue()) {
+      // A small write may be changed by its owner as soon as write() returns.
+      this.#enqueue(isOwned || length > COPY_LIMIT_BYTES ? bytes : Buffer.from(bytes));
+    } else if (length <= COPY_LIMIT_BYTES) {
+      const offset = this.#reserve(length);
+      this.loop._rings.sendSlab.set(bytes, offset);
+      this.#submitSend(offset, length);
+    } else {
+      this.#sendNow(bytes);
+    }
+  }
+
+  // Later bytes must not overtake those that wait.
+  #mustQueue(): boolean {
+    return this.#isBlocked || this.#backlogBytes > 0;
+  }
+
+  // Room in the send slab.
+  #reserve(length: number): number {
+    const control = this.loop._rings.control;
+    if (control[abi.CTL_SEND_USED]! + length > abi.SEND_SLAB_BYTES) this.loop._native.flush();
+    return control[abi.CTL_SEND_USED]!;
+  }
+
+  #submitSend(offset: number, length: number): void {
+    const rings = this.loop._rings;
+    this.#unflushedBytes = this.#unflushed() + length;
+    rings.control[abi.CTL_SEND_USED] = offset + length;
+    if (rings.extendSend(this.index, this.generation, offset, length)) return;
+    this.#lastSend = rings.submit(abi.OP_SEND, this.index, this.generation, offset, length);
+  }
+
+  #unflushed(): number {
+    if (this.#unflushedBytes === 0) return 0;
+    const control = this.loop._rings.control;
+    const head = control[abi.CTL_SUBMISSION_HEAD]!;
+    const pending = (control[abi.CTL_SUBMISSION_TAIL]! - head) >>> 0;
+    if ((this.#lastSend - head) >>> 0 >= pending) this.#unflushedBytes = 0;
+    return this.#unflushedBytes;
+  }
+
+  #sendNow(bytes: Uint8Array): void {
+    const sent = this.loop._native.send(this.index, this.generation, bytes, 0);
+    this.#unflushedBytes = 0;
+    // A negative result means that the slot is closed, which its completion tells.
+    if (sent < 0 || sent === bytes.byteLength) return;
+    this.#isBlocked = true;
+    this.#enqueue(bytes.subarray(sent));
+  }
+
+  #enqueue(bytes: Uint8Array): void {
+    this.#queue ??= new Deque<Uint8Array>();
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.byteLength;
+  }
+
+  // Sends what waits here until the kernel takes no more.
+  #pump(): void {
+    while (!this.#isBlocked && this.#queuedBytes > 0) {
+      const bytes = this.#dequeue();
+      this.#queuedBytes -= bytes.byteLength;
+      const sent = this.loop._native.send(this.index, this.generation, bytes, 0);
+      if (sent < 0) return this.#discard();
+      if (sent === bytes.byteLength) continue;
+      this.#isBlocked = true;
+      this.#queue!.unshift(bytes.subarray(sent));
+      this.#queuedBytes += bytes.byteLength - sent;
+    }
+    if (this.#queuedBytes === 0) this.#finishSending();
+  }
+
+  // The next queued write, joined with the small ones behind it.
+  #dequeue(): Uint8Array {
+    const queue = this.#queue!;
+    const first = queue.shift()!;
+    if (first.byteLength > COPY_LIMIT_BYTES || queue.size === 0) return first;
+    const parts = [first];
+    let length = first.byteLength;
+    for (let next = queue.at(0); next !== undefined; next = queue.at(0)) {
+      if (length + next.byteLength > JOIN_LIMIT_BYTES) break;
+      length += next.byteLength;
+      parts.push(queue.shift()!);
+    }
+    return parts.length === 1 ? first : Buffer.concat(parts, length);
+  }
+
+  #discard(): void {
+    this.#queue = null;
+    this.#queuedBytes = 0;
+    this.#backlogBytes = 0;
+    this.#isBlocked = false;
+  }
+
+  // Closing
+
+  /** Sends FIN after what was written. */
+  shutdown(): void {
+    if (this.#state !== STATE_OPEN) return;
+    this.#state = STATE_SHUT;
+    this.#finishSending();
+  }
+
+  /** Closes after what was written; idempotent. */
+  close(): void {
+    if (this.#state >= STATE_CLOSING) return;
+    this.stopReceiving();
+    this.#state = STATE_CLOSING;
+    if (this.error !== null) this.#discard();
+    this.#finishSending();
+  }
+
+  /** Closes now: what waits is dropped, the peer sees a reset. */
+  reset(): void {
+    if (this.#state === STATE_CLOSED) return;
+    this.#isReceiving = false;
+    this.#state = STATE_CLOSING;
+    this.#discard();
+    this.loop._rings.submit(abi.OP_RESET, this.index, this.generation, 0, 0);
+  }
+
+  // Native sends what it holds before it carries these out.
+  #finishSending(): void {
+    if (this.#queuedBytes > 0 || this.#isBlocked) return;
+    if (this.#state === STATE_CLOSING) {
+      this.#rememberAddresses();
+      this.loop._rings.submit(abi.OP_CLOSE, this.index, this.generation, 0, 0);
+    } else if (this.#state === STATE_SHUT) {
+      this.loop._rings.submit(abi.OP_SHUTDOWN, this.index, this.generation, 0, 0);
+    }
+  }
+
+  // Completions
+
+  complete(kind: number, result: number, a: number, b: number): void {
+    switch (kind) {
+      case abi.CQ_RECEIVE:
+        this.#onReceive(result, a, b);
+        return;
+      case abi.CQ_SEND:
+        this.#onSend(result);
+        return;
+      case abi.CQ_CLOSED:
+        this.#onClosed();
+        return;
+    }
+  }
+
+  #onReceive(result: number, slot: number, offset: number): void {
+    // Bytes that were on their way when the owner closed are not delivered.
+    if (this.#state >= STATE_CLOSING) return;
+    if (result > 0) {
+      this.#sink.onData(receivedBytes(this.loop._slab(slot), offset, result));
+      return;
+    }
+    this.#isReceiving = false;
+    if (result === 0) this.#sink.onEnd();
+    else this.#fail(systemError(result, 'recv'));
+  }
+
+  #onSend(result: number): void {
+    if (result < 0) return this.#fail(systemError(result, 'send'));
+    this.#backlogBytes = result;
+    if (result === 0) {
+      this.#isBlocked = false;
+      if (this.#queuedBytes > 0) this.#pump();
+    }
+    if (this.error === null) this.#sink.onDrain();
+  }
+
+  #fail(error: Error): void {
+    this.#discard();
+    if (this.error !== null) return;
+    this.error = error;
+    if (this.#state < STATE_CLOSING) {
+      this.#sink.onError(error);
+      this.close();
+    } else {
+      this.#finishSending();
+    }
+  }
+
+  #onClosed(): void {
+    if (this.#state === STATE_CLOSED) return;
+    this.#state = STATE_CLOSED;
+    this.#discard();
+    this.loop._detach(this.index, this);
+    if (this.#isReferenced) this.loop._reference(-1);
+    this.#sink.onClosed();
+  }
+
+  // Properties of the socket
+
+  get localAddress(): SocketAddress | null {
+    return (this.#localAddress ??= this.#address(false));
+  }
+
+  get peerAddress(): SocketAddress | null {
+    return (this.#peerAddress ??= this.#address(true));
+  }
+
+  #address(ofPeer: boolean): SocketAddress | null {
+    if (this.loop.isClosed()) return null;
+    return toSocketAddress(this.loop._native.address(this.index, this.generation, ofPeer));
+  }
+
+  // They can still be asked for when the descriptor is gone.
+  #rememberAddresses(): void {
+    void this.localAddress;
+    void this.peerAddress;
+  }
+
+  setNoDelay(on: boolean): void {
+    validateBoolean('on', on);
+    this.#check(this.loop._native.setNoDelay(this.index, this.generation, on), 'setsockopt');
+  }
+
+  setKeepAlive(on: boolean, delayMs: number): void {
+    validateBoolean('on', on);
+    validateInteger('delayMs', delayMs, 0, 2 ** 31 - 1);
+    const delaySeconds = Math.ceil(delayMs / 1000);
+    this.#check(this.loop._native.setKeepAlive(this.index, this.generation, on, delaySeconds), 'setsockopt');
+  }
+
+  #check(status: number, call: string): void {
+    if (status < 0) throw systemError(status, call);
+  }
+
+  ref(): void {
+    if (this.#isReferenced) return;
+    this.#isReferenced = true;
+    if (this.#state !== STATE_CLOSED) this.loop._reference(1);
+  }
+
+  unref(): void {
+    if (!this.#isReferenced) return;
+    this.#isReferenced = false;
+    if (this.#state !== STATE_CLOSED) this.loop._reference(-1);
+  }
+
+  hasRef(): boolean {
+    return this.#isReferenced;
+  }
+}
+
+/** Native's form of an address, or null when there is none. @internal */
+export function toSocketAddress(address: NativeAddress | number): SocketAddress | null {
+  if (typeof address === 'number') return null;
+  return Object.freeze({ family: address[0] === 6 ? 'IPv6' : 'IPv4', address: address[1], port: address[2] });
+}

@@ -1,0 +1,244 @@
+// The callback interface beneath streams: a protocol is told what happens on a transport.
+import { InvalidStateError } from '../base/errors.js';
+import { Handle, KIND_CALLBACK } from '../core/handle.js';
+import type { ContextSnapshot } from '../core/context.js';
+import type { LoopCore } from '../core/loop.js';
+import type { SlotRef } from '../native/binding.js';
+import type { Writable } from './bytes.js';
+import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { resolveWaterMarks, type StreamOptions } from './stream.js';
+
+/**
+ * What a connection calls. All methods run from the ready queue: never inside a call of the
+ * transport, and `process.nextTick` and promise jobs drain after each. What one throws goes to the
+ * exception handler and closes the connection.
+ *
+ * @source CPython 3.13 asyncio/protocols.py `Protocol`
+ */
+export interface Protocol {
+  /** The first call. */
+  connectionMade?(transport: Transport): void;
+  /** Bytes arrived; the Buffer is the protocol's. */
+  dataReceived?(chunk: Buffer): void;
+  /** The peer sends no more. The transport closes unless this answers true. */
+  eofReceived?(): boolean | undefined;
+  /** More than the high water mark is unsent. */
+  pauseWriting?(): void;
+  /** No more than the low water mark is unsent. */
+  resumeWriting?(): void;
+  /** The last call; null after an orderly close. */
+  connectionLost?(error: Error | null): void;
+}
+
+// One call of a protocol, waiting in the ready queue.
+class ProtocolCall extends Handle {
+  readonly #transport: Transport;
+  readonly #call: (protocol: Protocol) => void;
+
+  constructor(transport: Transport, context: ContextSnapshot | null, call: (protocol: Protocol) => void) {
+    super(KIND_CALLBACK, context);
+    this.#transport = transport;
+    this.#call = call;
+  }
+
+  _run(): void {
+    this.#transport._call(this.#call);
+  }
+
+  _describe(): string {
+    return 'protocol call';
+  }
+}
+
+/**
+ * Writes to a connection and controls it; made by `createConnection` and `createServer`.
+ *
+ * @source CPython 3.13 asyncio/transports.py `Transport`
+ */
+export class Transport implements EndpointSink {
+  readonly #endpoint: Endpoint;
+  readonly #context: ContextSnapshot | null;
+  #protocol: Protocol;
+  #high: number;
+  #low: number;
+  #isWritingPaused = false;
+  #isReadingPaused = false;
+  #isLost = false;
+  #onClosedHook: (() => void) | null = null;
+
+  /** @internal */
+  constructor(
+    loop: LoopCore,
+    slot: SlotRef,
+    protocol: Protocol,
+    context: ContextSnapshot | null,
+    options: StreamOptions = {},
+  ) {
+    const { high, low } = resolveWaterMarks(options);
+    this.#high = high;
+    this.#low = low;
+    this.#protocol = protocol;
+    this.#context = context;
+    this.#endpoint = new Endpoint(loop, slot, this);
+    this.#schedule((target) => {
+      target.connectionMade?.(this);
+      if (!this.#isReadingPaused) this.#endpoint.startReceiving();
+    });
+  }
+
+  /** Who hears of this connection. */
+  get protocol(): Protocol {
+    return this.#protocol;
+  }
+
+  /** Hands the connection to another protocol; bytes that are on their way go to the new one. */
+  setProtocol(protocol: Protocol): void {
+    this.#protocol = protocol;
+  }
+
+  /**
+   * Sends bytes, or queues them when the kernel's buffer is full.
+   *
+   * Suspends: never.
+   *
+   * @param data - As for `Stream.write`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`; {@link InvalidStateError} `ERR_INVALID_STATE` after `writeEof()`.
+   */
+  write(data: Writable): void {
+    const endpoint = this.#endpoint;
+    if (!endpoint.isWritable) {
+      if (!endpoint.isClosing && endpoint.error === null) {
+        throw new InvalidStateError('write() was called after writeEof()');
+      }
+      return;
+    }
+    endpoint.write(data);
+    if (this.#isWritingPaused || endpoint.bufferedBytes <= this.#high) return;
+    // What is only waiting for the end of the turn is not the peer's fault.
+    endpoint.loop._native.flush();
+    this.#isWritingPaused = true;
+    this.#schedule((protocol) => {
+      if (endpoint.bufferedBytes > this.#high) protocol.pauseWriting?.();
+      else this.#isWritingPaused = false;
+    });
+  }
+
+  /** Ends this side after what was written. */
+  writeEof(): void {
+    this.#endpoint.shutdown();
+  }
+
+  /** Bytes written and not yet taken by the kernel. */
+  getWriteBufferSize(): number {
+    return this.#endpoint.bufferedBytes;
+  }
+
+  /** Sets when writing pauses (above `high`) and resumes (at or below `low`), in bytes. */
+  setWriteBufferLimits(limits: { high?: number; low?: number } = {}): void {
+    const { high, low } = limits;
+    const marks = resolveWaterMarks({
+      ...(high === undefined ? {} : { highWaterMark: high }),
+      ...(low === undefined ? {} : { lowWaterMark: low }),
+    });
+    this.#high = marks.high;
+    this.#low = marks.low;
+  }
+
+  /** Stops the delivery of bytes; the peer is slowed down. Idempotent. */
+  pauseReading(): void {
+    this.#isReadingPaused = true;
+    this.#endpoint.stopReceiving();
+  }
+
+  /** Undoes {@link Transport.pauseReading}. Idempotent. */
+  resumeReading(): void {
+    this.#isReadingPaused = false;
+    this.#endpoint.startReceiving();
+  }
+
+  /** Closes after everything written is sent. Idempotent. */
+  close(): void {
+    this.#endpoint.close();
+  }
+
+  /** Closes at once: unsent bytes are dropped, the peer sees a reset. */
+  abort(): void {
+    this.#endpoint.reset();
+  }
+
+  /** Whether the transport is closed or about to be. */
+  isClosing(): boolean {
+    return this.#endpoint.isClosing;
+  }
+
+  /** Both addresses; still there after the connection was closed. */
+  get info(): { local: SocketAddress | null; peer: SocketAddress | null } {
+    return { local: this.#endpoint.localAddress, peer: this.#endpoint.peerAddress };
+  }
+
+  /** Called once, when the socket is closed. @internal */
+  set _onClosed(hook: () => void) {
+    this.#onClosedHook = hook;
+  }
+
+  /** Calls the protocol; an error closes the connection. @internal */
+  _call(call: (protocol: Protocol) => void): void {
+    try {
+      call(this.#protocol);
+    } catch (error) {
+      this.#endpoint.loop.callExceptionHandler({
+        message: 'Exception in protocol',
+        exception: error,
+        protocol: this.#protocol,
+        transport: this,
+      });
+      this.#endpoint.error ??= error instanceof Error ? error : new Error(String(error));
+      this.#endpoint.reset();
+    }
+  }
+
+  #schedule(call: (protocol: Protocol) => void): void {
+    this.#endpoint.loop._push(new ProtocolCall(this, this.#context, call));
+  }
+
+  /** @internal */
+  onData(chunk: Buffer): void {
+    this.#schedule((protocol) => {
+      // A close in an earlier call of this batch ends the delivery.
+      if (!this.#endpoint.isClosing) protocol.dataReceived?.(chunk);
+    });
+  }
+
+  /** @internal */
+  onEnd(): void {
+    this.#schedule((protocol) => {
+      if (this.#endpoint.isClosing) return;
+      if (protocol.eofReceived?.() !== true) this.#endpoint.close();
+    });
+  }
+
+  /** @internal */
+  onDrain(): void {
+    if (!this.#isWritingPaused || this.#endpoint.bufferedBytes > this.#low) return;
+    this.#schedule((protocol) => {
+      if (!this.#isWritingPaused) return;
+      this.#isWritingPaused = false;
+      protocol.resumeWriting?.();
+    });
+  }
+
+  /** @internal */
+  onError(_error: Error): void {
+    // connectionLost follows with the error.
+  }
+
+  /** @internal */
+  onClosed(): void {
+    this.#onClosedHook?.();
+    this.#schedule((protocol) => {
+      if (this.#isLost) return;
+      this.#isLost = true;
+      protocol.connectionLost?.(this.#endpoint.error);
+    });
+  }
+}

@@ -1,0 +1,357 @@
+// Accepts TCP connections.
+import { inspect } from 'node:util';
+import { InvalidStateError, systemError } from '../base/errors.js';
+import {
+  validateBoolean,
+  validateFunction,
+  validateInteger,
+  validateObject,
+  validateString,
+} from '../base/validate.js';
+import { captureContext, type ContextSnapshot } from '../core/context.js';
+import type { CompletionTarget, LoopCore } from '../core/loop.js';
+import type { TimerHandle } from '../core/timers.js';
+import * as abi from '../native/abi.js';
+import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } from '../native/binding.js';
+import type { Awaitable } from '../task/awaitable.js';
+import { Future } from '../task/future.js';
+import { spawn, type Coroutine } from '../task/task.js';
+import { toSocketAddress, type SocketAddress } from './endpoint.js';
+import { Transport, type Protocol } from './protocol.js';
+import { numericHost, resolveHost } from './resolve.js';
+import { Stream, type StreamOptions } from './stream.js';
+
+/** Where and how to listen. */
+export interface ListenOptions extends StreamOptions {
+  /** A name or numeric address. @defaultValue every address, IPv4 and IPv6 */
+  host?: string;
+  /** 0 ... 65535; 0 picks a free one. @defaultValue 0 */
+  port?: number;
+  /** Connections the kernel may hold until they are accepted, 1 ... 65535. @defaultValue 511 */
+  backlog?: number;
+  /** Lets several sockets share the port (SO_REUSEPORT). @defaultValue false */
+  reusePort?: boolean;
+  /** Sends small writes at once (TCP_NODELAY). @defaultValue true */
+  noDelay?: boolean;
+}
+
+/**
+ * Serves one connection. The stream is closed when it is through, and reset when it fails.
+ */
+export type ConnectionHandler = (stream: Stream) => Generator<unknown, unknown> | PromiseLike<unknown>;
+
+const ANY_ADDRESSES: readonly string[] = ['0.0.0.0', '::'];
+const DEFAULT_BACKLOG = 511;
+// How long a listener rests when the process has no descriptor or memory left.
+const SHORTAGE_PAUSE_MS = 1000;
+
+/** Anything that a server serves. */
+interface Connection {
+  close(): unknown;
+  abort(): void;
+}
+
+// One listening socket of a server.
+class Listener implements CompletionTarget {
+  readonly index: number;
+  readonly generation: number;
+  readonly #loop: LoopCore;
+  readonly #server: Server;
+  #pause: TimerHandle | null = null;
+  #isClosing = false;
+
+  constructor(loop: LoopCore, server: Server, slot: SlotRef) {
+    this.#loop = loop;
+    this.#server = server;
+    this.index = slot.index;
+    this.generation = slot.generation;
+    loop._attach(slot.index, this);
+    this.#submit(abi.OP_ACCEPT_START);
+  }
+
+  #submit(op: number): void {
+    this.#loop._rings.submit(op, this.index, this.generation, 0, 0);
+  }
+
+  address(): SocketAddress | null {
+    return toSocketAddress(this.#loop._native.address(this.index, this.generation, false));
+  }
+
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#pause?.cancel();
+    this.#submit(abi.OP_CLOSE);
+  }
+
+  complete(kind: number, result: number, a: number): void {
+    if (kind === abi.CQ_CLOSED) {
+      this.#loop._detach(this.index, this);
+      this.#server._onListenerClosed(this);
+    } else if (kind === abi.CQ_ACCEPT && result < 0) {
+      this.#onShortage(result);
+    } else if (kind === abi.CQ_ACCEPT && this.#isClosing) {
+      this.#loop._rings.submit(abi.OP_RESET, result, a, 0, 0);
+    } else if (kind === abi.CQ_ACCEPT) {
+      this.#server._onConnection({ index: result, generation: a });
+    }
+  }
+
+  // Native has stopped accepting, so a shortage costs one report a second instead of a busy loop.
+  #onShortage(result: number): void {
+    const error = systemError(result, 'accept');
+    this.#loop.callExceptionHandler({
+      message: 'Accepting connections pauses',
+      exception: error,
+      server: this.#server,
+    });
+    if (this.#isClosing) return;
+    this.#pause = this.#loop.callLater(SHORTAGE_PAUSE_MS, () => this.#submit(abi.OP_ACCEPT_START));
+  }
+}
+
+/**
+ * Accepts connections until it is closed.
+ *
+ * @source CPython 3.13 asyncio/base_events.py `Server`
+ */
+export class Server {
+  readonly #loop: LoopCore;
+  readonly #context: ContextSnapshot | null;
+  readonly #serve: (slot: SlotRef, context: ContextSnapshot | null) => Connection;
+  readonly #listeners = new Set<Listener>();
+  readonly #connections = new Set<Connection>();
+  readonly #addresses: SocketAddress[] = [];
+  #waiters: Future<void>[] = [];
+  #isReferenced = true;
+  #isClosing = false;
+
+  /** @internal */
+  constructor(loop: LoopCore, serve: (this: Server, slot: SlotRef, context: ContextSnapshot | null) => Connection) {
+    this.#loop = loop;
+    this.#context = captureContext();
+    this.#serve = serve.bind(this);
+    loop._reference(1);
+  }
+
+  /** Opens one listening socket. @internal */
+  _listen(slot: SlotRef): void {
+    const listener = new Listener(this.#loop, this, slot);
+    this.#listeners.add(listener);
+    const address = listener.address();
+    if (address !== null) this.#addresses.push(address);
+  }
+
+  /** What the server listens on; still there after it was closed. */
+  get addresses(): readonly SocketAddress[] {
+    return this.#addresses;
+  }
+
+  /** The port of the first address. */
+  get port(): number {
+    return this.#addresses[0]?.port ?? 0;
+  }
+
+  /** Connections that are open. */
+  get connectionCount(): number {
+    return this.#connections.size;
+  }
+
+  /** Whether the server accepts connections. */
+  isServing(): boolean {
+    return !this.#isClosing;
+  }
+
+  /**
+   * Stops accepting; open connections go on. Idempotent.
+   *
+   * Suspends: never.
+   *
+   * @returns What {@link Server.waitClosed} gives.
+   */
+  close(): Awaitable<void> {
+    if (!this.#isClosing) {
+      this.#isClosing = true;
+      for (const listener of this.#listeners) listener.close();
+      if (this.#isReferenced) this.#loop._reference(-1);
+    }
+    return this.waitClosed();
+  }
+
+  /** Fulfilled once the server is closed and its last connection is gone, in either order. */
+  waitClosed(): Awaitable<void> {
+    const future = new Future<void>(this.#loop);
+    if (this.#isOver()) future.setResult();
+    else this.#waiters.push(future);
+    return future;
+  }
+
+  /** Closes every connection after what was written is sent. */
+  closeClients(): void {
+    for (const connection of [...this.#connections]) connection.close();
+  }
+
+  /** Closes every connection at once. */
+  abortClients(): void {
+    for (const connection of [...this.#connections]) connection.abort();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** Lets the server keep the process alive, as it does from the start. */
+  ref(): this {
+    if (!this.#isReferenced && !this.#isClosing) this.#loop._reference(1);
+    this.#isReferenced = true;
+    return this;
+  }
+
+  /** Lets the process exit while the server listens. */
+  unref(): this {
+    if (this.#isReferenced && !this.#isClosing) this.#loop._reference(-1);
+    this.#isReferenced = false;
+    return this;
+  }
+
+  /** Whether the server keeps the process alive. */
+  hasRef(): boolean {
+    return this.#isReferenced;
+  }
+
+  [inspect.custom](): string {
+    const where = this.#addresses.map(({ address, port }) => `${address}:${String(port)}`).join(', ');
+    return `<Server ${where} ${this.#isClosing ? 'closed' : 'serving'} connections=${String(this.connectionCount)}>`;
+  }
+
+  /** @internal */
+  _onConnection(slot: SlotRef): void {
+    this.#connections.add(this.#serve(slot, this.#context));
+  }
+
+  /** @internal */
+  _onConnectionClosed(connection: Connection): void {
+    this.#connections.delete(connection);
+    this.#checkOver();
+  }
+
+  /** @internal */
+  _onListenerClosed(listener: Listener): void {
+    this.#listeners.delete(listener);
+    this.#checkOver();
+  }
+
+  #isOver(): boolean {
+    return this.#isClosing && this.#connections.size === 0 && this.#listeners.size === 0;
+  }
+
+  #checkOver(): void {
+    if (!this.#isOver()) return;
+    for (const waiter of this.#waiters.splice(0)) if (!waiter.done()) waiter.setResult();
+  }
+}
+
+function validate(options: ListenOptions): void {
+  validateObject('options', options);
+  if (options.host !== undefined) validateString('options.host', options.host);
+  validateInteger('options.port', options.port ?? 0, 0, 65535);
+  validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65535);
+  if (options.reusePort !== undefined) validateBoolean('options.reusePort', options.reusePort);
+  if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
+}
+
+// Binds every address, all with one port.
+function bind(loop: LoopCore, server: Server, addresses: readonly string[], options: ListenOptions): void {
+  const flags =
+    (options.noDelay === false ? 0 : SOCKET_NO_DELAY) |
+    (options.reusePort === true ? SOCKET_REUSE_PORT : 0) |
+    SOCKET_IPV6_ONLY;
+  let port = options.port ?? 0;
+  for (const address of addresses) {
+    const index = loop._native.listen(address, port, flags, options.backlog ?? DEFAULT_BACKLOG);
+    if (index < 0) {
+      const error = systemError(index, 'listen', { address, port });
+      // A machine without IPv6 still serves "every address".
+      if (addresses === ANY_ADDRESSES && error.code === 'EAFNOSUPPORT') continue;
+      void server.close();
+      throw error;
+    }
+    server._listen({ index, generation: loop._rings.control[abi.CTL_RESULT_GENERATION]! });
+    port = server.port;
+  }
+  if (server.addresses.length === 0) throw new InvalidStateError('No address to listen on');
+}
+
+function start(loop: LoopCore, options: ListenOptions, make: () => Server): Future<Server> {
+  validate(options);
+  loop._openSlabs();
+  const future = new Future<Server>(loop);
+  const begin = (addresses: readonly string[]): void => {
+    if (future.done()) return;
+    try {
+      const server = make();
+      bind(loop, server, addresses, options);
+      future.setResult(server);
+    } catch (error) {
+      future.setException(error);
+    }
+  };
+  const numeric = options.host === undefined ? null : numericHost(options.host);
+  if (options.host === undefined) begin(ANY_ADDRESSES);
+  else if (numeric !== null) begin([numeric]);
+  else resolveHost(options.host).then(begin, (error: unknown) => void (future.done() || future.setException(error)));
+  return future;
+}
+
+/** See `listen` of the package. @internal */
+export function serveStreams(
+  loop: LoopCore,
+  handler: ConnectionHandler,
+  options: ListenOptions,
+): Future<Server> {
+  validateFunction('handler', handler);
+  return start(loop, options, () => {
+    return new Server(loop, function serve(slot) {
+      const stream = new Stream(loop, slot, options);
+      stream._onClosed = () => this._onConnectionClosed(stream);
+      const task = spawn(loop, (() => handler(stream)) as Coroutine<unknown>);
+      task.addDoneCallback(() => {
+        if (task.cancelled() || task.exception() === null) {
+          void stream.close();
+          return;
+        }
+        loop.callExceptionHandler({
+          message: 'Unhandled exception in a connection handler',
+          exception: task.exception(),
+          task,
+          transport: stream,
+        });
+        stream.abort();
+      });
+      return stream;
+    });
+  });
+}
+
+/** See `EventLoop.createServer`. @internal */
+export function serveProtocols(
+  loop: LoopCore,
+  factory: () => Protocol,
+  options: ListenOptions,
+): Future<Server> {
+  validateFunction('protocolFactory', factory);
+  return start(loop, options, () => {
+    return new Server(loop, function serve(slot, context) {
+      let protocol: Protocol;
+      try {
+        protocol = factory();
+      } catch (error) {
+        loop.callExceptionHandler({ message: 'Exception in protocol factory', exception: error, server: this });
+        protocol = { connectionMade: (transport) => transport.abort() };
+      }
+      const transport = new Transport(loop, slot, protocol, context, options);
+      transport._onClosed = () => this._onConnectionClosed(transport);
+      return transport;
+    });
+  });
+}

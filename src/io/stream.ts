@@ -1,0 +1,409 @@
+// The stream that tasks read and write: one object for both directions.
+import { inspect } from 'node:util';
+import { Deque } from '../base/deque.js';
+import { InvalidStateError, connectionLost } from '../base/errors.js';
+import { validateInteger } from '../base/validate.js';
+import type { LoopCore } from '../core/loop.js';
+import type { SlotRef } from '../native/binding.js';
+import type { Awaitable } from '../task/awaitable.js';
+import { Future } from '../task/future.js';
+import { sleep } from '../task/sleep.js';
+import { NO_BYTES, type Writable } from './bytes.js';
+import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { Read } from './read.js';
+
+/** How a stream buffers. */
+export interface StreamOptions {
+  /** Bytes to hold unread before the peer is slowed down (at twice as many), 1 or more. @defaultValue 65536 */
+  limit?: number;
+  /** Unsent bytes above which `drain()` waits. @defaultValue 65536 */
+  highWaterMark?: number;
+  /** Unsent bytes at which `drain()` goes on. @defaultValue a quarter of the high mark */
+  lowWaterMark?: number;
+}
+
+const DEFAULT_LIMIT = 65536;
+const DEFAULT_HIGH_WATER_MARK = 65536;
+// A writer that never has to wait still lets others run once in so many drains.
+const DRAINS_PER_YIELD = 128;
+const WRITES_AFTER_CLOSE_BEFORE_WARNING = 5;
+
+/** Both ends of a connection. */
+export interface ConnectionInfo {
+  /** This end; null for a socket that was never connected. */
+  readonly local: SocketAddress | null;
+  /** The other end. */
+  readonly peer: SocketAddress | null;
+}
+
+/** Checks water marks and fills in what follows from the other. @internal */
+export function resolveWaterMarks(options: StreamOptions): { high: number; low: number } {
+  let { highWaterMark: high, lowWaterMark: low } = options;
+  if (high !== undefined) validateInteger('highWaterMark', high, 0, Number.MAX_SAFE_INTEGER);
+  if (low !== undefined) validateInteger('lowWaterMark', low, 0, high ?? Number.MAX_SAFE_INTEGER);
+  high ??= low === undefined ? DEFAULT_HIGH_WATER_MARK : low * 4;
+  low ??= Math.floor(high / 4);
+  return { high, low };
+}
+
+/**
+ * A full-duplex byte stream over a socket.
+ *
+ * One task may read and another write at the same time; two may not read at once. The end of the
+ * peer's bytes leaves the write side open.
+ *
+ * @example
+ * async function echo(stream: Stream) {
+ *   for await (const chunk of stream) {
+ *     stream.write(chunk);
+ *     await stream.drain();
+ *   }
+ * }
+ * @source CPython 3.13 asyncio/streams.py `StreamReader`, `StreamWriter`. Differs: one object.
+ */
+export class Stream implements EndpointSink, AsyncIterable<Buffer> {
+  readonly #endpoint: Endpoint;
+  readonly #limit: number;
+  readonly #highWaterMark: number;
+  readonly #lowWaterMark: number;
+  // Unread bytes: #chunk first, then #chunks.
+  #chunk: Buffer | null = null;
+  #chunks: Deque<Buffer> | null = null;
+  #unreadBytes = 0;
+  #isEnded = false;
+  #isPaused = false;
+  // Wakes the task that waits for bytes, or for the end if it wants all of them.
+  #reader: Future<void> | null = null;
+  #wantsAll = false;
+  #drainers: Future<void>[] | null = null;
+  #drainCount = 0;
+  #lateWrites = 0;
+  #closed: Future<void> | null = null;
+  #onClosedHook: ((stream: Stream) => void) | null = null;
+
+  /** @internal */
+  constructor(loop: LoopCore, slot: SlotRef, options: StreamOptions = {}) {
+    this.#limit = options.limit ?? DEFAULT_LIMIT;
+    validateInteger('limit', this.#limit, 1, Number.MAX_SAFE_INTEGER);
+    const { high, low } = resolveWaterMarks(options);
+    this.#highWaterMark = high;
+    this.#lowWaterMark = low;
+    this.#endpoint = new Endpoint(loop, slot, this);
+    this.#endpoint.startReceiving();
+  }
+
+  // Reading
+
+  /**
+   * Reads bytes.
+   *
+   * Suspends: only while nothing is buffered. A cancel point then; no byte is lost by cancelling.
+   *
+   * @param size - Without it: what is there, at least one byte. 0: nothing, at once. n: 1 ... n
+   *   bytes. -1: everything up to the end.
+   * @returns The bytes; an empty Buffer once the peer's bytes have ended.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `size` is no integer of -1 or more.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - somebody else waits for bytes already.
+   * @throws SystemError (rejects) `ECONNRESET` ... - the connection broke.
+   * @source CPython 3.13 `StreamReader.read`. Differs: without a size it does not wait for the end.
+   */
+  read(size?: number): Awaitable<Buffer> {
+    if (size === undefined) return new Read(this, Infinity);
+    validateInteger('size', size, -1, Number.MAX_SAFE_INTEGER);
+    return new Read(this, size);
+  }
+
+  /** What a read can have at once, or null when it has to wait. @internal */
+  _tryTake(wants: number): Buffer | null {
+    if (wants === 0) return NO_BYTES;
+    const { error, isClosing } = this.#endpoint;
+    const isOver = this.#isEnded || isClosing || error !== null;
+    if (wants !== -1 && this.#chunk !== null) return this.#take(this.#chunk, wants);
+    if (!isOver) return null;
+    if (error !== null) throw error;
+    return wants === -1 ? this.#takeAll() : NO_BYTES;
+  }
+
+  /** A Future that settles when {@link Stream._tryTake} is worth another try. @internal */
+  _waitForBytes(wants: number): Future<void> {
+    if (this.#reader !== null && !this.#reader.done()) {
+      throw new InvalidStateError('read() was called while another task waits for bytes of this stream');
+    }
+    const reader = new Future<void>(this.#endpoint.loop);
+    this.#reader = reader;
+    this.#wantsAll = wants === -1;
+    this.#resume();
+    return reader;
+  }
+
+  #take(chunk: Buffer, wants: number): Buffer {
+    const taken = chunk.length <= wants ? chunk : chunk.subarray(0, wants);
+    this.#unreadBytes -= taken.length;
+    if (taken === chunk) this.#chunk = this.#chunks?.shift() ?? null;
+    else this.#chunk = chunk.subarray(wants);
+    if (this.#isPaused && this.#unreadBytes <= this.#limit) this.#resume();
+    return taken;
+  }
+
+  #takeAll(): Buffer {
+    const parts: Buffer[] = [];
+    while (this.#chunk !== null) parts.push(this.#take(this.#chunk, Infinity));
+    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
+  }
+
+  #resume(): void {
+    if (this.#isEnded) return;
+    this.#isPaused = false;
+    this.#endpoint.startReceiving();
+  }
+
+  /** Whether the peer's bytes have ended and all were read. */
+  atEof(): boolean {
+    return this.#isEnded && this.#unreadBytes === 0;
+  }
+
+  /** Chunks until the end of the peer's bytes; leaving the loop early does not close the stream. */
+  async *[Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined> {
+    for (;;) {
+      const chunk = await this.read();
+      if (chunk.length === 0) return;
+      yield chunk;
+    }
+  }
+
+  // Writing
+
+  /**
+   * Sends bytes, or queues them when the kernel's buffer is full. Writes of one turn leave together.
+   *
+   * Suspends: never; `await drain()` after it to be slowed down by a slow peer.
+   *
+   * @param data - A string goes out as UTF-8. More than 16 KiB of bytes may be sent by reference:
+   *   leave them unchanged until `drain()` is through.
+   * @returns Whether less than the high water mark is unsent.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `data` is neither string nor bytes.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - after `closeWrite()`; in debug mode also after `close()`.
+   * @source CPython 3.13 `StreamWriter.write`
+   */
+  write(data: Writable): boolean {
+    const endpoint = this.#endpoint;
+    if (!endpoint.isWritable) return this.#writeLate();
+    endpoint.write(data);
+    return endpoint.bufferedBytes <= this.#highWaterMark;
+  }
+
+  #writeLate(): boolean {
+    const endpoint = this.#endpoint;
+    if (!endpoint.isClosing && endpoint.error === null) {
+      throw new InvalidStateError('write() was called after closeWrite()');
+    }
+    if (endpoint.loop.debug) throw new InvalidStateError('write() was called on a closed stream');
+    if (++this.#lateWrites === WRITES_AFTER_CLOSE_BEFORE_WARNING) {
+      endpoint.loop.callExceptionHandler({
+        message: 'A closed stream is still being written to',
+        transport: this,
+      });
+    }
+    return false;
+  }
+
+  /** Bytes written and not yet taken by the kernel. */
+  get writeBufferSize(): number {
+    return this.#endpoint.bufferedBytes;
+  }
+
+  /**
+   * Waits until few enough bytes are unsent to write on.
+   *
+   * Suspends: while more than the high water mark is unsent, until it is at most the low one; and
+   * now and then without need, so that one busy writer does not keep the loop. A cancel point then.
+   *
+   * @throws SystemError (rejects) `ECONNRESET` ... - the connection broke or was closed.
+   * @source CPython 3.13 `StreamWriter.drain`
+   */
+  drain(): Awaitable<void> {
+    const endpoint = this.#endpoint;
+    if (endpoint.error !== null || endpoint.isClosing) return this.#drainLost();
+    if (endpoint.bufferedBytes > this.#highWaterMark) {
+      const future = new Future<void>(endpoint.loop);
+      (this.#drainers ??= []).push(future);
+      return future;
+    }
+    if (++this.#drainCount % DRAINS_PER_YIELD === 0) return sleep(0);
+    return DRAINED;
+  }
+
+  // Takes a turn, so that a writer that ignores the error cannot keep the loop to itself.
+  #drainLost(): Awaitable<void> {
+    const { loop, error } = this.#endpoint;
+    const future = new Future<void>(loop);
+    loop.callSoon(() => {
+      if (!future.done()) future.setException(error ?? connectionLost());
+    });
+    return future;
+  }
+
+  /**
+   * Ends this side: the peer sees the end of the bytes after all that was written. Idempotent.
+   *
+   * Suspends: never.
+   */
+  closeWrite(): void {
+    this.#endpoint.shutdown();
+  }
+
+  // Closing
+
+  /**
+   * Closes after everything written is sent; unread bytes are dropped. Idempotent.
+   *
+   * Suspends: never.
+   *
+   * @returns What {@link Stream.closed} gives.
+   */
+  close(): Awaitable<void> {
+    this.#endpoint.close();
+    this.#wakeReader();
+    return this.closed;
+  }
+
+  /** Closes at once: unsent bytes are dropped and the peer sees a reset. Idempotent. */
+  abort(): void {
+    this.#endpoint.reset();
+    this.#wakeReader();
+  }
+
+  /** Fulfilled once the socket is closed, no matter why. */
+  get closed(): Awaitable<void> {
+    if (this.#closed === null) {
+      this.#closed = new Future<void>(this.#endpoint.loop);
+      if (this.#endpoint.isClosed) this.#closed.setResult();
+    }
+    return this.#closed;
+  }
+
+  /** Whether the stream is closed or about to be. */
+  isClosing(): boolean {
+    return this.#endpoint.isClosing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  // The socket
+
+  /** Both addresses; still there after the stream was closed. */
+  get info(): ConnectionInfo {
+    return { local: this.#endpoint.localAddress, peer: this.#endpoint.peerAddress };
+  }
+
+  /** Turns Nagle's algorithm off (true, as it is from the start) or on. */
+  setNoDelay(on = true): this {
+    this.#endpoint.setNoDelay(on);
+    return this;
+  }
+
+  /**
+   * Turns TCP keep-alive on or off.
+   *
+   * @param delayMs - Milliseconds of silence before the first probe, rounded up to seconds; 0 is the system's default.
+   */
+  setKeepAlive(on = true, delayMs = 0): this {
+    this.#endpoint.setKeepAlive(on, delayMs);
+    return this;
+  }
+
+  /** Lets the stream keep the process alive, as it does from the start. */
+  ref(): this {
+    this.#endpoint.ref();
+    return this;
+  }
+
+  /** Lets the process exit while the stream is open. */
+  unref(): this {
+    this.#endpoint.unref();
+    return this;
+  }
+
+  /** Whether the stream keeps the process alive. */
+  hasRef(): boolean {
+    return this.#endpoint.hasRef();
+  }
+
+  [inspect.custom](): string {
+    const { peer } = this.info;
+    const where = peer === null ? 'unconnected' : `${peer.address}:${String(peer.port)}`;
+    const state = this.#endpoint.isClosed ? 'closed' : this.isClosing() ? 'closing' : 'open';
+    return `<Stream ${where} ${state} unread=${String(this.#unreadBytes)} unsent=${String(this.writeBufferSize)}>`;
+  }
+
+  /** Called once, when the socket is closed. @internal */
+  set _onClosed(hook: (stream: Stream) => void) {
+    this.#onClosedHook = hook;
+  }
+
+  // What the endpoint tells
+
+  /** @internal */
+  onData(chunk: Buffer): void {
+    this.#unreadBytes += chunk.length;
+    if (this.#chunk === null) this.#chunk = chunk;
+    else (this.#chunks ??= new Deque<Buffer>()).push(chunk);
+    if (!this.#wantsAll) this.#wakeReader();
+    if (this.#unreadBytes <= 2 * this.#limit || this.#isPaused || this.#wantsAll) return;
+    this.#isPaused = true;
+    this.#endpoint.stopReceiving();
+  }
+
+  /** @internal */
+  onEnd(): void {
+    this.#isEnded = true;
+    this.#wakeReader();
+  }
+
+  /** @internal */
+  onDrain(): void {
+    if (this.#drainers === null || this.#endpoint.bufferedBytes > this.#lowWaterMark) return;
+    for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setResult();
+  }
+
+  /** @internal */
+  onError(error: Error): void {
+    this.#wakeReader();
+    for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
+  }
+
+  /** @internal */
+  onClosed(): void {
+    this.#wakeReader();
+    const error = this.#endpoint.error ?? connectionLost();
+    for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
+    if (this.#closed !== null && !this.#closed.done()) this.#closed.setResult();
+    this.#onClosedHook?.(this);
+  }
+
+  #wakeReader(): void {
+    const reader = this.#reader;
+    if (reader === null) return;
+    this.#reader = null;
+    this.#wantsAll = false;
+    if (!reader.done()) reader.setResult();
+  }
+
+  #takeDrainers(): Future<void>[] {
+    const drainers = this.#drainers ?? [];
+    this.#drainers = null;
+    return drainers;
+  }
+}
+
+// What drain() gives when there is nothing to wait for: no allocation, no turn.
+const DRAINED: Awaitable<void> = {
+  then(onFulfilled) {
+    return Promise.resolve().then(onFulfilled);
+  },
+  [Symbol.iterator]() {
+    return { next: () => ({ done: true, value: undefined }) };
+  },
+};
