@@ -1,0 +1,226 @@
+// The errors of every room, and how their messages are worded.
+import { getSystemErrorMap, inspect } from 'node:util';
+
+// On the prototype, so that stacks begin with the name and it is not listed as a property.
+function nameErrors(type: { readonly prototype: Error }, name: string): void {
+  Object.defineProperty(type.prototype, 'name', { value: name, writable: true, configurable: true });
+}
+
+/**
+ * Thrown into a task at the place where it waits when somebody cancelled it, and by a cancelled future
+ * when it is read.
+ *
+ * @example
+ * ```ts
+ * try {
+ *   await sleep(1000);
+ * } catch (error) {
+ *   if (isCancelled(error)) console.log('stopped because', error.reason);
+ *   throw error;
+ * }
+ * ```
+ * @source CPython 3.13 asyncio `CancelledError`. Differs: an ordinary Error, as JavaScript has no other.
+ */
+export class CancelledError extends Error {
+  static {
+    nameErrors(this, 'CancelledError');
+  }
+  readonly code = 'ABORT_ERR';
+  /** What was passed to `cancel()`; the same object as the `reason` of the task's signal. */
+  readonly reason: unknown;
+
+  constructor(reason?: unknown) {
+    super(cancelMessage(reason), reason instanceof Error ? { cause: reason } : undefined);
+    this.reason = reason;
+  }
+}
+
+function cancelMessage(reason: unknown): string {
+  if (reason === undefined) return 'Cancelled';
+  if (reason instanceof Error) return `Cancelled: ${reason.message}`;
+  return `Cancelled: ${typeof reason === 'string' ? reason : inspect(reason, { depth: 0 })}`;
+}
+
+/**
+ * Whether `error` says that something was cancelled, rather than that it failed.
+ *
+ * @example
+ * ```ts
+ * if (!isCancelled(error)) console.error(error);
+ * ```
+ */
+export function isCancelled(error: unknown): error is CancelledError {
+  return error instanceof CancelledError;
+}
+
+/** Something took longer than it was given; named and coded as `AbortSignal.timeout()` and the system do. */
+export class TimeoutError extends Error {
+  static {
+    nameErrors(this, 'TimeoutError');
+  }
+  readonly code = 'ETIMEDOUT';
+
+  constructor(message = 'The operation timed out') {
+    super(message);
+  }
+}
+
+/** The object is in no state for this call: a result read too early, a second result set. */
+export class InvalidStateError extends Error {
+  static {
+    nameErrors(this, 'InvalidStateError');
+  }
+  readonly code = 'ERR_INVALID_STATE';
+}
+
+/** The loop was closed; nothing can be scheduled on it any more. */
+export class LoopClosedError extends Error {
+  static {
+    nameErrors(this, 'LoopClosedError');
+  }
+  readonly code = 'ERR_LOOP_CLOSED';
+
+  constructor(message = 'The event loop is closed') {
+    super(message);
+  }
+}
+
+/**
+ * Ends the run of the loop when a callback or task throws it; a task stores it as well.
+ *
+ * @example
+ * ```ts
+ * throw new FatalError('The configuration is gone');
+ * ```
+ * @source CPython: what asyncio does with `KeyboardInterrupt` and `SystemExit`
+ */
+export class FatalError extends Error {
+  static {
+    nameErrors(this, 'FatalError');
+  }
+}
+
+/** A failed operation of the operating system; has the properties of Node's own system errors. */
+export class SystemError extends Error {
+  static {
+    nameErrors(this, 'SystemError');
+  }
+  /** The system's name for it: `'ECONNRESET'`. */
+  readonly code: string;
+  /** The system's number, negative. */
+  readonly errno: number;
+  /** What was called. */
+  readonly syscall: string;
+  /** The address concerned. */
+  declare readonly address?: string;
+  /** The port concerned. */
+  declare readonly port?: number;
+
+  constructor(
+    errno: number,
+    syscall: string,
+    where: { address?: string; port?: number } = {},
+    text?: string,
+  ) {
+    const [code, meaning] = getSystemErrorMap().get(errno) ?? [`UNKNOWN_${String(-errno)}`, 'unknown error'];
+    super(`${syscall} ${code}${describePlace(where)}: ${text ?? meaning}`);
+    this.code = code;
+    this.errno = errno;
+    this.syscall = syscall;
+    if (where.address !== undefined) this.address = where.address;
+    if (where.port !== undefined) this.port = where.port;
+  }
+}
+
+function describePlace({ address, port }: { address?: string; port?: number }): string {
+  if (address === undefined) return '';
+  return port === undefined ? ` ${address}` : ` ${address}:${String(port)}`;
+}
+
+/**
+ * The error of a failed operation.
+ *
+ * @param errno - The system's number, negative, as completions carry it.
+ * @param syscall - What was called: `'connect'`.
+ * @param where - The address concerned, if there is one.
+ * @example
+ * ```ts
+ * throw systemError(-111, 'connect', { address: '127.0.0.1', port: 80 }); // connect ECONNREFUSED 127.0.0.1:80
+ * ```
+ */
+export function systemError(
+  errno: number,
+  syscall: string,
+  where?: { address?: string; port?: number },
+): SystemError {
+  return new SystemError(errno, syscall, where);
+}
+
+let connectionReset: number | undefined;
+
+/**
+ * What an operation on a connection gets that was closed by this side; `ECONNRESET`, as if the peer
+ * had done it.
+ *
+ * @source CPython 3.13 asyncio/streams.py `ConnectionResetError('Connection lost')`
+ */
+export function connectionLost(syscall = 'write'): SystemError {
+  connectionReset ??= errnoOf('ECONNRESET');
+  return new SystemError(connectionReset, syscall, {}, 'connection lost');
+}
+
+// Numbers differ between systems.
+function errnoOf(wanted: string): number {
+  for (const [errno, [code]] of getSystemErrorMap()) if (code === wanted) return errno;
+  throw new RangeError(`This system has no ${wanted}`);
+}
+
+/** An error as Node makes it for an argument of a wrong type. */
+export type ArgumentTypeError = TypeError & { code: 'ERR_INVALID_ARG_TYPE' };
+/** An error as Node makes it for an argument out of range. */
+export type ArgumentRangeError = RangeError & { code: 'ERR_OUT_OF_RANGE' };
+
+/**
+ * The error for an argument of a wrong type.
+ *
+ * @param name - The argument, or `options.property`.
+ * @param expected - Follows "must be": `'of type number'`, `'a string or a Buffer'`.
+ * @param got - What came instead.
+ */
+export function invalidArgType(name: string, expected: string, got: unknown): ArgumentTypeError {
+  const error = new TypeError(`The "${name}" ${kindOf(name)} must be ${expected}; got ${describe(got)}`);
+  return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' as const });
+}
+
+/**
+ * The error for an argument of the right type that is out of range.
+ *
+ * @param name - The argument, or `options.property`.
+ * @param expected - Follows "must be": `'an integer from 0 to 65535'`.
+ * @param got - What came instead.
+ */
+export function outOfRange(name: string, expected: string, got: unknown): ArgumentRangeError {
+  const error = new RangeError(`The "${name}" ${kindOf(name)} must be ${expected}; got ${inspectShort(got)}`);
+  return Object.assign(error, { code: 'ERR_OUT_OF_RANGE' as const });
+}
+
+function kindOf(name: string): string {
+  return name.includes('.') ? 'property' : 'argument';
+}
+
+const LONGEST_VALUE = 28;
+
+function inspectShort(value: unknown): string {
+  const text = inspect(value, { depth: 0, breakLength: Infinity });
+  return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
+}
+
+/** Names a value and its type, for the end of "must be X; got Y". */
+export function describe(value: unknown): string {
+  if (value === undefined || value === null) return String(value);
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`;
+  if (typeof value !== 'object') return `${typeof value} (${inspectShort(value)})`;
+  const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null;
+  const name = prototype?.constructor?.name;
+  return typeof name === 'string' && name !== '' ? `an instance of ${name}` : inspectShort(value);
+}

@@ -1,0 +1,107 @@
+// Checks of arguments that users pass; each throws what Node throws for the same mistake.
+import { invalidArgType, outOfRange } from './errors.js';
+
+type AnyFunction = (...args: never[]) => unknown;
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` cannot be called. */
+export function validateFunction(name: string, value: unknown): asserts value is AnyFunction {
+  if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
+}
+
+/**
+ * Accepts numbers from `min` to `max`, both included; never NaN.
+ *
+ * @param min - The least value, in the argument's unit.
+ * @param max - The greatest value, in the argument's unit.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
+ */
+export function validateNumber(
+  name: string,
+  value: unknown,
+  min = -Infinity,
+  max = Infinity,
+): asserts value is number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  // NaN fails every comparison.
+  if (!(value >= min && value <= max))
+    {throw outOfRange(name, `a number${describeRange(min, max) || ' other than NaN'}`, value);}
+}
+
+/**
+ * Accepts integers from `min` to `max`, both included.
+ *
+ * @param min - The least value, in the argument's unit.
+ * @param max - The greatest value, in the argument's unit.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
+ */
+export function validateInteger(
+  name: string,
+  value: unknown,
+  min = Number.MIN_SAFE_INTEGER,
+  max = Number.MAX_SAFE_INTEGER,
+): asserts value is number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (Number.isInteger(value) && value >= min && value <= max) return;
+  throw outOfRange(name, `an integer${describeRange(min, max)}`, value);
+}
+
+function describeRange(min: number, max: number): string {
+  const hasMin = min > Number.MIN_SAFE_INTEGER;
+  const hasMax = max < Number.MAX_SAFE_INTEGER;
+  if (hasMin && hasMax) return ` from ${String(min)} to ${String(max)}`;
+  if (hasMin) return ` of ${String(min)} or more`;
+  return hasMax ? ` of ${String(max)} or less` : '';
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` */
+export function validateString(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` */
+export function validateBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+}
+
+/**
+ * Accepts what can carry named options: no array, no function.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
+export function validateObject(name: string, value: unknown): asserts value is object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw invalidArgType(name, 'of type object', value);
+  }
+}
+
+/**
+ * Accepts one of `allowed`. A value of another type is a wrong type, any other is out of range.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
+ */
+export function validateOneOf<T extends string | number | boolean>(
+  name: string,
+  value: unknown,
+  allowed: readonly T[],
+): asserts value is T {
+  if ((allowed as readonly unknown[]).includes(value)) return;
+  const list = `one of ${allowed.map((item) => (typeof item === 'string' ? `'${item}'` : String(item))).join(', ')}`;
+  const isTypeKnown = allowed.some((item) => typeof item === typeof value);
+  throw isTypeKnown ? outOfRange(name, list, value) : invalidArgType(name, list, value);
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` */
+export function validateInstance<T>(
+  name: string,
+  value: unknown,
+  type: abstract new (...args: never[]) => T,
+): asserts value is T {
+  if (!(value instanceof type)) throw invalidArgType(name, `an instance of ${type.name}`, value);
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` does not look like an AbortSignal. */
+export function validateAbortSignal(name: string, value: unknown): asserts value is AbortSignal {
+  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+    throw invalidArgType(name, 'an instance of AbortSignal', value);
+  }
+}
