@@ -5,9 +5,9 @@
 // Native polls before the turn and carries out what was submitted after it. Handles are *called* in
 // #runBatch and nowhere else; what a batch schedules waits for the next turn.
 //
-// Some handles want `process.nextTick` and promise jobs to drain before the next one runs. Only
-// leaving to native drains them, so the batch then stops with TURN_DRAIN and native calls #turn
-// again at once, to go on where it stopped.
+// Some handles want `process.nextTick` and promise jobs to drain before the next one runs (drain.ts).
+// Where only native can do that, the batch stops with TURN_DRAIN and native calls #turn again at
+// once, to go on where it stopped.
 //
 // Source: CPython 3.13 asyncio/base_events.py `_run_once`.
 import { AsyncResource } from 'node:async_hooks';
@@ -21,6 +21,7 @@ import { binding } from '../native/load.js';
 import { Rings } from '../native/rings.js';
 import { monotonicMs, type Clock } from './clock.js';
 import { captureContext, isContextTracked, type ContextSnapshot } from './context.js';
+import { drainTicks } from './drain.js';
 import { reportException, type ExceptionContext } from './exception.js';
 import { CallbackHandle, Handle, KIND_ASYNC_STEP, KIND_CALLBACK, type HandleKind } from './handle.js';
 import { FifoPolicy, type SchedulingPolicy } from './policy.js';
@@ -487,7 +488,9 @@ export class LoopCore {
       if (ranKind !== -1 && ranKind !== handle.kind && this.#isDrainedPerCallback) {
         this.#held = handle;
         this.#batch = left;
-        return abi.TURN_DRAIN;
+        if (!this.#drain()) return abi.TURN_DRAIN;
+        ranKind = -1;
+        continue;
       }
       left--;
       ranKind = handle.kind;
@@ -495,21 +498,29 @@ export class LoopCore {
       else this.#run(handle);
       this.#ranInStay++;
       if (left === 0) break;
-      if (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo)) {
-        if (this.#isDrainedPerCallback) {
-          this.#batch = left;
-          return this.#isOverBudget() ? abi.TURN_YIELD : abi.TURN_DRAIN;
-        }
-      }
       if (this.#isOverBudget()) {
         this.#batch = left;
         return abi.TURN_YIELD;
+      }
+      if (this.#isDrainedPerCallback && (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo))) {
+        this.#batch = left;
+        if (!this.#drain()) return abi.TURN_DRAIN;
+        ranKind = -1;
       }
     }
     this.#batch = 0;
     this.#handlesRun += this.#ranInStay;
     this.#ranInStay = 0;
     return abi.TURN_DONE;
+  }
+
+  // Lets nextTick and promise jobs run; false when native has to do it.
+  #drain(): boolean {
+    if (drainTicks === null) return false;
+    // What a job throws leaves #turn, so that the process hears of it; native then comes back.
+    this.#control[abi.CTL_TURN_RESULT] = abi.TURN_DRAIN;
+    drainTicks();
+    return true;
   }
 
   // Whether this batch has kept Node's own work waiting for long enough.
