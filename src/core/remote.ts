@@ -188,41 +188,35 @@ export class LoopRemote {
     }
   }
 
+  // The lock is never held while waiting: a worker may be terminated at that point.
   #put(id: number, payload: Buffer | null, neededWords: number): void {
-    const mailbox = this.#mailbox;
-    const { words } = mailbox;
-    this.#lock();
-    try {
-      this.#waitForRoom(neededWords);
-      const tail = words[TAIL]!;
-      words[mailbox.at(tail)] = payload === null ? NO_ARGUMENTS : payload.length;
-      words[mailbox.at(mailbox.advance(tail, 1))] = id;
-      if (payload !== null) mailbox.copyIn(mailbox.advance(tail, RECORD_WORDS), payload);
-      Atomics.store(words, TAIL, mailbox.advance(tail, neededWords));
-    } finally {
+    const { words } = this.#mailbox;
+    for (;;) {
+      while (Atomics.compareExchange(words, LOCK, LOCK_FREE, LOCK_HELD) !== LOCK_FREE) {
+        Atomics.wait(words, LOCK, LOCK_HELD);
+      }
+      const head = Atomics.load(words, HEAD);
+      const isStored = this.#tryStore(head, id, payload, neededWords);
       Atomics.store(words, LOCK, LOCK_FREE);
       Atomics.notify(words, LOCK, 1);
-    }
-  }
-
-  #lock(): void {
-    const { words } = this.#mailbox;
-    while (Atomics.compareExchange(words, LOCK, LOCK_FREE, LOCK_HELD) !== LOCK_FREE) {
-      Atomics.wait(words, LOCK, LOCK_HELD);
-    }
-  }
-
-  #waitForRoom(neededWords: number): void {
-    const mailbox = this.#mailbox;
-    const { words } = mailbox;
-    for (;;) {
       if (Atomics.load(words, CLOSED) !== 0) throw new LoopClosedError();
-      const head = Atomics.load(words, HEAD);
-      if (mailbox.capacityWords - mailbox.used(head, words[TAIL]!) >= neededWords) return;
+      if (isStored) return;
       if (threadId === this.#handle.threadId) {
         throw new InvalidStateError('The mailbox is full, and the loop of this thread cannot empty it meanwhile');
       }
       Atomics.wait(words, HEAD, head);
     }
+  }
+
+  #tryStore(head: number, id: number, payload: Buffer | null, neededWords: number): boolean {
+    const mailbox = this.#mailbox;
+    const { words } = mailbox;
+    const tail = words[TAIL]!;
+    if (mailbox.capacityWords - mailbox.used(head, tail) < neededWords) return false;
+    words[mailbox.at(tail)] = payload === null ? NO_ARGUMENTS : payload.length;
+    words[mailbox.at(mailbox.advance(tail, 1))] = id;
+    if (payload !== null) mailbox.copyIn(mailbox.advance(tail, RECORD_WORDS), payload);
+    Atomics.store(words, TAIL, mailbox.advance(tail, neededWords));
+    return true;
   }
 }
