@@ -23,8 +23,9 @@ export function validateNumber(
 ): asserts value is number {
   if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
   // NaN fails every comparison.
-  if (!(value >= min && value <= max))
-    {throw outOfRange(name, `a number${describeRange(min, max) || ' other than NaN'}`, value);}
+  if (!(value >= min && value <= max)) {
+    throw outOfRange(name, `a number${describeRange(min, max) || ' other than NaN'}`, value);
+  }
 }
 
 /**
