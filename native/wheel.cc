@@ -160,14 +160,18 @@ void Wheel::Cascade(uint32_t home) {
 // above, so the lowest level that has timers has the next ones. Only the top level wraps: what is
 // found in its current slot belongs to the next round, hence the search begins behind it.
 bool Wheel::NextSlot(uint32_t* level, uint32_t* home, uint64_t* tick) const {
+  static_assert(kMaskWords == 4, "the test for an empty level is written out");
   for (uint32_t row = 1; row <= kLevels; ++row) {
-    const uint64_t bits = occupied_[row];
-    if (bits == 0) continue;
+    const uint64_t* mask = occupied_ + row * kMaskWords;
+    if ((mask[0] | mask[1] | mask[2] | mask[3]) == 0) continue;
     const uint32_t shift = (row - 1) * kDigitBits;
-    const uint64_t current = elapsed_ >> shift;
-    const uint32_t turn = static_cast<uint32_t>(current + 1) % kSlotCount;
-    const uint64_t rotated = bits >> turn | bits << (-turn % kSlotCount);
-    const uint64_t slot = current + 1 + static_cast<uint32_t>(__builtin_ctzll(rotated));
+    uint64_t slot = (elapsed_ >> shift) + 1;
+    uint64_t bits = mask[slot / 64 % kMaskWords] >> slot % 64;
+    while (bits == 0) {
+      slot = (slot / 64 + 1) * 64;
+      bits = mask[slot / 64 % kMaskWords];
+    }
+    slot += static_cast<uint32_t>(__builtin_ctzll(bits));
     *level = row - 1;
     *home = row * kSlotCount + static_cast<uint32_t>(slot % kSlotCount);
     *tick = slot << shift;
@@ -240,7 +244,7 @@ void Wheel::Append(uint32_t home, uint32_t index, Node* node) {
   } else {
     node->prev = kNone;
     list->head = index;
-    occupied_[home / kSlotCount] |= uint64_t{1} << home % kSlotCount;
+    occupied_[home / 64] |= uint64_t{1} << home % 64;
   }
   list->tail = index;
 }

@@ -106,8 +106,8 @@ class WheelComparison {
 
   // Distances around every level's slot, so that boundaries are met often.
   double Distance() {
-    const double slot = static_cast<double>(uint64_t{1} << (6 * random_.Below(7)));
-    double distance = slot * random_.Below(66);
+    const double slot = static_cast<double>(uint64_t{1} << (8 * random_.Below(6)));
+    double distance = slot * random_.Below(258);
     if (random_.OneIn(2)) distance += static_cast<double>(random_.Below(3)) - 1;
     if (random_.OneIn(2)) distance += random_.Fraction();
     return distance;
