@@ -3,7 +3,7 @@
 // A snapshot is an AsyncResource, which every supported Node restores. It is made only when it can
 // matter: up to Node 22 stores travel by async hooks, whose counter says whether anybody uses them;
 // later versions keep them in a frame that JS cannot look at, so there it is always made (40 ns).
-import { AsyncResource } from 'node:async_hooks';
+import { AsyncResource, type AsyncLocalStorage } from 'node:async_hooks';
 
 /** The async context of a moment; enter it with `runInAsyncScope`. */
 export type ContextSnapshot = AsyncResource;
@@ -43,7 +43,25 @@ export function isContextTracked(): boolean {
   return fields === null || fields[init] !== 0;
 }
 
+let concealed: AsyncLocalStorage<unknown> | null = null;
+
+/**
+ * Keeps what `storage` holds out of every snapshot: a callback that a task schedules is no part of
+ * the task.
+ *
+ * @internal
+ */
+export function concealFromSnapshots(storage: AsyncLocalStorage<unknown> | null): void {
+  concealed = storage;
+}
+
 /** The current context, or null when nothing in this process would notice the difference. */
 export function captureContext(): ContextSnapshot | null {
-  return isContextTracked() ? new AsyncResource('EVLOOP_HANDLE') : null;
+  if (!isContextTracked()) return null;
+  if (concealed === null || concealed.getStore() === undefined) return makeSnapshot();
+  return concealed.run(undefined, makeSnapshot);
+}
+
+function makeSnapshot(): ContextSnapshot {
+  return new AsyncResource('EVLOOP_HANDLE');
 }
