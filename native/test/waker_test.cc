@@ -101,6 +101,7 @@ TEST_CASE_TEMPLATE("waker: threads lose no work", Kind, Epoll, Poll) {
   };
   std::vector<Mailbox> mailboxes(kThreads);
   std::vector<std::thread> threads;
+  threads.reserve(kThreads);
   for (Mailbox& mailbox : mailboxes) {
     threads.emplace_back([&] {
       for (uint32_t i = 0; i < kEach; ++i) {
