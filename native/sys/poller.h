@@ -15,8 +15,8 @@
 // One descriptor is watched in one way, once, with one token.
 //
 // Promised by every backend:
-//   - a direction that is ready when it is added, armed or watched, or becomes ready later, is told
-//     by a later Wait(), once at least.
+//   - a direction that is ready when it is added or watched, or that becomes ready at any time after
+//     the EAGAIN that led to Arm(), is told by a later Wait(), once at least.
 //   - after Remove() returned, the token is not delivered by a later Wait(). Events that an earlier
 //     Wait() returned are the caller's to drop: that is what the generation in the token is for.
 //   - error and hangup are told as readiness of at least the armed directions plus READY_HANGUP:
