@@ -6,22 +6,20 @@
 //
 // Two ways to watch a descriptor:
 //   - Add() is for descriptors the engine owns and drives by trying: both directions from the
-//   start,
-//     edge-like. After an event the caller uses that direction until EAGAIN (a short transfer
-//     counts as one, unless READY_HANGUP came with it) and then calls Arm(): only from then on is
-//     the next event promised.
+//     start, edge-like. After an event the caller uses that direction until EAGAIN (a short
+//     transfer counts as one, unless READY_HANGUP came with it) and then calls Arm(): only from
+//     then on is the next event promised.
 //   - Watch() is for foreign descriptors: level-triggered, exactly the directions asked for, again
 //     and again until changed.
 // One descriptor is watched in one way, once, with one token.
 //
 // Promised by every backend:
-//   - a direction that is ready when it is added or watched, or that becomes ready at any time after
-//     the EAGAIN that led to Arm(), is told by a later Wait(), once at least.
+//   - a direction that is ready when it is added or watched, or that becomes ready at any time
+//     after the EAGAIN that led to Arm(), is told by a later Wait(), once at least.
 //   - after Remove() returned, the token is not delivered by a later Wait(). Events that an earlier
 //     Wait() returned are the caller's to drop: that is what the generation in the token is for.
-//   - error and hangup are told as readiness of at least the armed directions plus READY_HANGUP:
-//   the
-//     next system call then finds out which of them it is.
+//   - error and hangup are told as readiness of at least the armed directions plus READY_HANGUP;
+//     the next system call then finds out which of them it is.
 //   - a Wait() with too small a capacity delivers the rest in the next ones, starving nobody.
 //   - Wait() and Block() are never early, and signals do not end them.
 // Not promised: absence of spurious events (the caller takes EAGAIN for "wait again"); order within
