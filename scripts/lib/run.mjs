@@ -13,6 +13,7 @@ export const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.
  * @property {Record<string, string | undefined>} [env] added to this process's environment
  * @property {string} [indent] put before every line shown
  * @property {boolean} [isQuiet] show the output only when the command fails
+ * @property {boolean} [isSilent] show nothing even then
  * @property {number} [timeoutMs] after which the command is killed and counts as failed
  */
 
@@ -25,7 +26,14 @@ export const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.
  * @returns {Promise<{ code: number, stdout: string, output: string }>} code 127: not found; 124: timed out
  */
 export function run(command, args, options = {}) {
-  const { cwd = root, env = {}, indent = '', isQuiet = false, timeoutMs = 30 * 60_000 } = options;
+  const {
+    cwd = root,
+    env = {},
+    indent = '',
+    isQuiet = false,
+    isSilent = false,
+    timeoutMs = 30 * 60_000,
+  } = options;
   return new Promise((resolve) => {
     const child = spawn(command === 'node' ? process.execPath : command, args, {
       cwd,
@@ -60,7 +68,7 @@ export function run(command, args, options = {}) {
       if (isTimedOut) output += `killed after ${timeoutMs} ms\n`;
       else if (signal) output += `killed by ${signal}\n`;
       const code = isMissing ? 127 : isTimedOut ? 124 : (status ?? 1);
-      if (isQuiet && code !== 0) show(shorten(output));
+      if (isQuiet && !isSilent && code !== 0) show(shorten(output));
       show('', true);
       resolve({ code, stdout, output });
     });
