@@ -33,7 +33,7 @@ enum ControlWord : uint32_t {
   CTL_IN_HOST = 5,                // native: 1 while the host runs turns; submissions need no wake.
   CTL_WAKE_REQUESTED = 6,         // JS sets it with wake(); native clears it when it starts a turn.
   CTL_READY = 7,                  // JS: 1 while handles are ready, so another turn is wanted.
-  CTL_KEEP_ALIVE = 8,             // JS: 1 while something referenced holds the process.
+  CTL_REFERENCES = 8,             // JS: things that keep the process alive, besides ready handles.
   CTL_SEND_USED = 9,              // JS adds, native resets to 0: bytes used in the send slab.
   CTL_SLAB_CONSUMED_MASK = 10,    // native sets bits, JS clears them: receive slabs to replace.
   CTL_SLAB_STARVED = 11,          // native counts: receives put off for want of a slab.
@@ -47,6 +47,7 @@ enum ControlWord : uint32_t {
   CTL_RESULT_GENERATION = 19,     // native: generation of the slot a call just returned.
   CTL_NOTIFIED = 20,              // native counts: notify() calls seen by the poller.
   CTL_DRAINS = 21,                // native counts: extra callback scopes opened inside turns.
+  CTL_IS_UNREFERENCED = 23,       // JS: 1 when nothing of this loop may keep the process alive.
   CTL_TURN_RESULT = 22,           // JS: what the last turn() answered (TurnResult).
   // Words 32.. are doubles (index 16.. of the Float64 view).
   CTL_F64_NOW = 16,               // native: monotonic ms at the start of the turn.
@@ -68,6 +69,7 @@ enum Op : uint32_t {
   OP_RESET = 8,          // socket: closes with RST, dropping what is unsent.
   OP_ACCEPT_START = 9,   // listener; also retries after a refused accept.
   OP_ACCEPT_STOP = 10,   // listener.
+  OP_TIMER_START_IN = 11,  // like OP_TIMER_START; f64: delay ms, counted from when native drains it.
 };
 
 // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.

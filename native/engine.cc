@@ -12,7 +12,7 @@ namespace evloop {
 namespace {
 
 // Events taken from the poller at a time.
-constexpr uint32_t kMaxEvents = 512;
+constexpr uint32_t kMaxEvents = 256;
 // A receive asks for little until one comes back full; then the peer is sending in bulk.
 constexpr uint32_t kSmallReceive = 8192;
 constexpr uint32_t kLargeReceive = kReceiveSlabBytes;
@@ -147,6 +147,7 @@ int32_t Engine::Descriptor(uint32_t index, uint32_t generation) {
 
 void Engine::Drain() {
   uint32_t pending;
+  drain_ms_ = 0;
   while ((pending = submissions_.Pending()) > 0) {
     for (uint32_t i = 0; i < pending; i++) Perform(i);
     for (const uint64_t token : dirty_) {
@@ -167,6 +168,11 @@ void Engine::Perform(uint32_t position) {
   switch (entry[kOp]) {
     case OP_TIMER_START:
       wheel_.Start(index, generation, EntryDouble(entry));
+      return;
+    case OP_TIMER_START_IN:
+      // One clock read serves all of this drain; it is later than any of the calls.
+      if (drain_ms_ == 0) drain_ms_ = NowMs();
+      wheel_.Start(index, generation, drain_ms_ + EntryDouble(entry));
       return;
     case OP_TIMER_CANCEL:
       wheel_.Cancel(index, generation);
@@ -391,6 +397,8 @@ void Engine::Poll() {
 
 void Engine::HandleEvent(const Event& event) {
   if (event.token == kWakerToken) {
+    // An eventfd is always writable, which is no news.
+    if ((event.ready & READY_READ) == 0) return;
     waker_.Drain();
     poller_->Arm(waker_.Descriptor(), kWakerToken, READY_READ);
     memory_.control[CTL_NOTIFIED]++;

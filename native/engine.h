@@ -82,6 +82,11 @@ class Engine {
   bool HasCompletions() const;
   // Whether another turn has something to do without waiting for an event.
   bool HasWork() const;
+  // Whether something of this loop keeps the process alive.
+  bool IsReferenced() const {
+    return memory_.control[CTL_IS_UNREFERENCED] == 0 &&
+           (memory_.control[CTL_REFERENCES] > 0 || memory_.control[CTL_READY] != 0);
+  }
   double NextTimerMs() const { return wheel_.NextDeadline(); }
   Poller* poller() { return poller_.get(); }
   uint32_t* control() { return memory_.control; }
@@ -153,6 +158,7 @@ class Engine {
   std::vector<uint32_t> closed_;   // Slots whose CQ_CLOSED waits to be delivered.
   std::vector<uint32_t> expired_;  // Slots whose CQ_CLOSED is in the completion ring.
   uint32_t open_sockets_ = 0;
+  double drain_ms_ = 0;  // The time of this drain; 0 until somebody wants to know.
   bool notify_pending_ = false;    // CQ_NOTIFY waits for room in the completion ring.
 };
 

@@ -31,7 +31,7 @@ class Host {
   virtual int32_t Open() = 0;
   void Start();
   void Stop();
-  // Asks for a turn soon, and makes a changed CTL_KEEP_ALIVE known to the runtime.
+  // Asks for a turn soon; the process is held until it has run.
   virtual void Wake() = 0;
   // Lets go of the runtime's handles; `closed` is called once none refers to this host any more.
   virtual void Close(void (*closed)(void* data), void* data) = 0;

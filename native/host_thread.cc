@@ -39,7 +39,8 @@ class ThreadHost : public Host {
   }
 
   void Wake() override {
-    SetReferenced(is_started_ && engine_->control()[CTL_KEEP_ALIVE] != 0);
+    // Held until the turn has run: only then is it known what keeps the process.
+    SetReferenced(is_started_);
     if (is_started_) RequestTurns();
   }
 
@@ -58,7 +59,7 @@ class ThreadHost : public Host {
 
   void Rearm() override {
     if (closed_ != nullptr || function_ == nullptr) return;
-    SetReferenced(is_started_ && engine_->control()[CTL_KEEP_ALIVE] != 0);
+    SetReferenced(is_started_ && engine_->IsReferenced());
     if (!is_started_) return waiter_.Interrupt();
     if (engine_->HasWork() || engine_->control()[CTL_TURN_RESULT] == TURN_DRAIN) return RequestTurns();
     Sleep();

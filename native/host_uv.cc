@@ -6,7 +6,7 @@
 //   turns submitted.
 // - uv_idle keeps libuv from blocking while handles are ready.
 //
-// Only the poll handle is referenced, and only while CTL_KEEP_ALIVE is set: it alone decides
+// Only the poll handle is referenced, and only while the loop has references: it alone decides
 // whether the process stays.
 //
 // The uv_* functions are looked up at run time: one binary serves every runtime, and links no
@@ -127,7 +127,8 @@ class UvHost : public Host {
       uv_.poll_start(poll_, kReadable, OnPoll);
       uv_.prepare_start(prepare_, OnTurn);
     }
-    SetReferenced(engine_->control()[CTL_KEEP_ALIVE] != 0);
+    // Held until the turn has run: only then is it known what keeps the process.
+    SetReferenced(is_started_);
     SetIdle(is_started_);
   }
 
@@ -146,7 +147,7 @@ class UvHost : public Host {
     // A turn may have closed the loop.
     if (closed_ != nullptr) return;
     if (!is_started_) return Rest();
-    SetReferenced(engine_->control()[CTL_KEEP_ALIVE] != 0);
+    SetReferenced(engine_->IsReferenced());
     SetIdle(engine_->HasWork());
     SetTimer(engine_->NextTimerMs());
   }

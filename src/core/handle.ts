@@ -18,15 +18,16 @@ export type HandleKind = typeof KIND_CALLBACK | typeof KIND_STEP | typeof KIND_A
  */
 export abstract class Handle {
   /** Decides what drains before the next handle runs. */
-  readonly kind: HandleKind;
+  declare readonly kind: HandleKind;
   /** The async context captured when the handle was made; null is the loop's own. */
-  context: ContextSnapshot | null;
+  declare context: ContextSnapshot | null;
   /** @internal */
-  protected _isCancelled = false;
+  declare protected _isCancelled: boolean;
 
   constructor(kind: HandleKind, context: ContextSnapshot | null) {
     this.kind = kind;
     this.context = context;
+    this._isCancelled = false;
   }
 
   /** Keeps the handle from running, also when it is already part of the current batch. Idempotent. */
@@ -51,33 +52,43 @@ export abstract class Handle {
 }
 
 const noCallback = (): void => undefined;
-const noArgs: readonly unknown[] = [];
+/** The arguments of a callback that takes none. @internal */
+export const noArgs: readonly unknown[] = [];
+
+/**
+ * Makes an array of its arguments. Forwarding a rest parameter to a call, and only asking for its
+ * length elsewhere, lets V8 leave the array out when there is none to keep.
+ * @internal
+ */
+export function listOf(...args: unknown[]): readonly unknown[] {
+  return args;
+}
 
 /** Runs a callback once; made by `callSoon`. @internal */
 export class CallbackHandle extends Handle {
-  #callback: (...args: never[]) => unknown;
-  #args: readonly unknown[];
+  declare private _callback: (...args: never[]) => unknown;
+  declare private _args: readonly unknown[];
 
   constructor(callback: (...args: never[]) => unknown, args: readonly unknown[], context: ContextSnapshot | null) {
     super(KIND_CALLBACK, context);
-    this.#callback = callback;
-    this.#args = args;
+    this._callback = callback;
+    this._args = args;
   }
 
   override cancel(): void {
     super.cancel();
     // What the callback holds is released now, not when the handle is forgotten.
-    this.#callback = noCallback;
-    this.#args = noArgs;
+    this._callback = noCallback;
+    this._args = noArgs;
     this.context = null;
   }
 
   _run(): void {
-    (this.#callback as (...args: unknown[]) => unknown)(...this.#args);
+    (this._callback as (...args: unknown[]) => unknown)(...this._args);
   }
 
   _describe(): string {
-    return describeFunction(this.#callback);
+    return describeFunction(this._callback);
   }
 }
 

@@ -23,7 +23,15 @@ import { monotonicMs, type Clock } from './clock.js';
 import { captureContext, isContextTracked, type ContextSnapshot } from './context.js';
 import { drainTicks } from './drain.js';
 import { reportException, type ExceptionContext } from './exception.js';
-import { CallbackHandle, Handle, KIND_ASYNC_STEP, KIND_CALLBACK, type HandleKind } from './handle.js';
+import {
+  CallbackHandle,
+  Handle,
+  KIND_ASYNC_STEP,
+  KIND_CALLBACK,
+  listOf,
+  noArgs,
+  type HandleKind,
+} from './handle.js';
 import { FifoPolicy, type SchedulingPolicy } from './policy.js';
 import type { LoopStatistics } from './statistics.js';
 import { ClockTimers, TimerHandle, WheelTimers } from './timers.js';
@@ -68,6 +76,8 @@ export interface LoopOptions {
    */
   unhandled?: (typeof UNHANDLED)[number];
 }
+
+type AnyCallback = (...args: never[]) => unknown;
 
 /** Receives errors that nobody else can catch. */
 export type ExceptionHandler = (loop: LoopCore, context: ExceptionContext) => void;
@@ -161,8 +171,6 @@ export class LoopCore {
   #stayEndsMs = 0;
 
   #handlesRun = 0;
-  #references = 0;
-  #isReferenced = true;
   #isStopping = false;
   #isClosed = false;
   #startedMs = 0;
@@ -210,7 +218,7 @@ export class LoopCore {
       throw new Error('The native addon belongs to another version of evloop');
     }
     const onReference = (delta: number): void => this._reference(delta);
-    this.#wheel = new WheelTimers(this._rings, monotonicMs, onReference);
+    this.#wheel = new WheelTimers(this._rings, onReference);
     this.#clockTimers =
       this.#clock === null ? null : new ClockTimers(this.#clock, onReference, () => this.#armClock());
   }
@@ -231,7 +239,11 @@ export class LoopCore {
    */
   callSoon<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
     this.#checkCallback(callback);
-    const handle = new CallbackHandle(callback as (...args: never[]) => unknown, args, captureContext());
+    const handle = new CallbackHandle(
+      callback as AnyCallback,
+      args.length === 0 ? noArgs : listOf(...args),
+      captureContext(),
+    );
     if (this.debug) recordOrigin(handle);
     this._push(handle);
     return handle;
@@ -250,7 +262,7 @@ export class LoopCore {
     validateObject('options', options);
     this.#checkCallback(callback);
     const context = options.context === undefined ? captureContext() : options.context;
-    const handle = new CallbackHandle(callback as (...args: never[]) => unknown, args, context);
+    const handle = new CallbackHandle(callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args), context);
     if (this.debug) recordOrigin(handle);
     this._push(handle);
     return handle;
@@ -281,7 +293,9 @@ export class LoopCore {
    */
   callLater<A extends unknown[]>(delayMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     validateNumber('delayMs', delayMs);
-    return this.#startTimer(this.time() + delayMs, callback, args);
+    const timer = this.#makeTimer(0, callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args));
+    (this.#clockTimers ?? this.#wheel).startIn(timer, delayMs);
+    return timer;
   }
 
   /**
@@ -294,15 +308,15 @@ export class LoopCore {
    */
   callAt<A extends unknown[]>(whenMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     validateNumber('whenMs', whenMs);
-    return this.#startTimer(whenMs, callback, args);
+    const timer = this.#makeTimer(whenMs, callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args));
+    (this.#clockTimers ?? this.#wheel).start(timer);
+    return timer;
   }
 
-  #startTimer<A extends unknown[]>(when: number, callback: (...args: A) => unknown, args: A): TimerHandle {
+  #makeTimer(when: number, callback: AnyCallback, args: readonly unknown[]): TimerHandle {
     this.#checkCallback(callback);
-    const queue = this.#clockTimers ?? this.#wheel;
-    const timer = new TimerHandle(queue, when, callback as (...args: never[]) => unknown, args, captureContext());
+    const timer = new TimerHandle(this.#clockTimers ?? this.#wheel, when, callback, args, captureContext());
     if (this.debug) recordOrigin(timer);
-    queue.start(timer);
     return timer;
   }
 
@@ -326,10 +340,7 @@ export class LoopCore {
   _push(handle: Handle): void {
     this.#policy.push(handle);
     const control = this.#control;
-    if (control[abi.CTL_READY] === 0) {
-      control[abi.CTL_READY] = 1;
-      if (this.#isReferenced) control[abi.CTL_KEEP_ALIVE] = 1;
-    }
+    control[abi.CTL_READY] = 1;
     if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
   }
 
@@ -366,7 +377,6 @@ export class LoopCore {
     this.#isStopping = true;
     if (running !== this) return;
     this.#control[abi.CTL_READY] = 1;
-    if (this.#isReferenced) this.#control[abi.CTL_KEEP_ALIVE] = 1;
     if (this.#control[abi.CTL_IN_HOST] === 0) this.#requestTurn();
   }
 
@@ -404,38 +414,30 @@ export class LoopCore {
 
   /** Lets what the loop waits for keep the process alive, as it does from the start. */
   ref(): this {
-    this.#isReferenced = true;
-    this.#updateKeepAlive();
-    return this;
+    return this.#setReferenced(true);
   }
 
   /** Lets the process exit no matter what the loop waits for. */
   unref(): this {
-    this.#isReferenced = false;
-    this.#updateKeepAlive();
-    return this;
+    return this.#setReferenced(false);
   }
 
   /** Whether what the loop waits for keeps the process alive. */
   hasRef(): boolean {
-    return this.#isReferenced;
+    return this.#control[abi.CTL_IS_UNREFERENCED] === 0;
   }
 
-  /** Counts things that keep the process alive. @internal */
+  #setReferenced(on: boolean): this {
+    this.#control[abi.CTL_IS_UNREFERENCED] = on ? 0 : 1;
+    this._reference(0);
+    return this;
+  }
+
+  /** Counts things that keep the process alive; a turn makes the change known to Node. @internal */
   _reference(delta: number): void {
-    const before = this.#references;
-    this.#references = before + delta;
-    if (before === 0 || this.#references === 0) this.#updateKeepAlive();
-  }
-
-  #updateKeepAlive(): void {
     const control = this.#control;
-    const wanted = this.#isReferenced && (this.#references > 0 || this.#policy.size > 0 || this.#isStopping) ? 1 : 0;
-    if (control[abi.CTL_KEEP_ALIVE] === wanted) return;
-    control[abi.CTL_KEEP_ALIVE] = wanted;
-    if (control[abi.CTL_IN_HOST] !== 0) return;
-    // Letting go can wait for the turn that is coming anyway; holding on cannot.
-    if (wanted === 1 || control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
+    control[abi.CTL_REFERENCES]! += delta;
+    if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
   }
 
   #requestTurn(): void {
@@ -452,6 +454,7 @@ export class LoopCore {
     if (this.#batch === 0) {
       this.#ranInStay = 0;
       this.#stayEndsMs = 0;
+      this.#wheel.beginTurn();
       this.#reap();
       if (this.#clockTimers !== null) this.#reapClock(this.#clockTimers);
       this.#batch = this.#policy.size;
@@ -462,9 +465,7 @@ export class LoopCore {
       if (control[abi.CTL_SLAB_CONSUMED_MASK] !== 0 || control[abi.CTL_SLAB_STARVED] !== 0) this.#supplySlabs();
       if (this.#isStopping) this.#finishRun();
     }
-    const isBusy = this.#policy.size > 0 || this.#held !== null;
-    control[abi.CTL_READY] = isBusy ? 1 : 0;
-    control[abi.CTL_KEEP_ALIVE] = this.#isReferenced && (this.#references > 0 || isBusy) ? 1 : 0;
+    control[abi.CTL_READY] = this.#policy.size > 0 || this.#held !== null ? 1 : 0;
   }
 
   #runBatch(): number {
@@ -760,7 +761,7 @@ export class LoopCore {
       nextDeadline: timers.nextDeadline(),
       tasks: this._taskCount(),
       sockets: control[abi.CTL_SOCKETS]!,
-      references: this.#references,
+      references: control[abi.CTL_REFERENCES]!,
       turns: control[abi.CTL_TURNS]!,
       wakeups: control[abi.CTL_WAKEUPS]!,
       polls: control[abi.CTL_POLLS]!,

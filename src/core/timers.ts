@@ -6,25 +6,34 @@
 // says that the first may be due.
 import { InvalidStateError } from '../base/errors.js';
 import { validateNumber } from '../base/validate.js';
-import { OP_TIMER_CANCEL } from '../native/abi.js';
+import { CTL_REFERENCES, OP_TIMER_CANCEL, OP_TIMER_START, OP_TIMER_START_IN } from '../native/abi.js';
 import type { Rings } from '../native/rings.js';
-import type { Clock } from './clock.js';
+import { monotonicMs, type Clock } from './clock.js';
 import type { ContextSnapshot } from './context.js';
-import { describeFunction, Handle, KIND_CALLBACK } from './handle.js';
+import { describeFunction, Handle, KIND_CALLBACK, noArgs } from './handle.js';
 
 /** What a timer calls. */
 export type TimerCallback = (...args: never[]) => unknown;
 
 const NOT_WAITING = -1;
+const NONE = -1;
+// Reading the clock costs more than everything else about a timer. Beyond so many in one turn a
+// delay is counted from the end of the turn, where native reads the clock once for all: a little
+// late, never early.
+const EXACT_READS_PER_TURN = 16;
+// A table of this many timers is not worth shrinking.
+const SMALL_TABLE = 1024;
 const noCallback: TimerCallback = () => undefined;
-const noArgs: readonly unknown[] = [];
 
 /** Where a {@link TimerHandle} waits until it is due. @internal */
 export interface TimerQueue {
   /** Timers that wait. */
   readonly size: number;
   time(): number;
+  /** Starts a timer whose deadline is set. */
   start(timer: TimerHandle): void;
+  /** Starts a timer that is due `delayMs` from now. */
+  startIn(timer: TimerHandle, delayMs: number): void;
   stop(timer: TimerHandle): void;
   /** A referenced timer keeps the process alive. */
   ref(): void;
@@ -40,17 +49,15 @@ export interface TimerQueue {
  */
 export class TimerHandle extends Handle {
   /** Place in the queue, or NOT_WAITING. @internal */
-  _index = NOT_WAITING;
-  /** Tells two uses of one place apart. @internal */
-  _generation = 0;
-  /** Where the start is in the submission ring. @internal */
-  _position = 0;
+  declare _index: number;
+  /** Tells two uses of one place apart; in the wheel also where the start is in the submission ring. @internal */
+  declare _generation: number;
   /** @internal */
-  _when: number;
-  #isReferenced = true;
-  #callback: TimerCallback;
-  #args: readonly unknown[];
-  readonly #queue: TimerQueue;
+  declare _when: number;
+  declare private _isReferenced: boolean;
+  declare private _callback: TimerCallback;
+  declare private _args: readonly unknown[];
+  declare private readonly _queue: TimerQueue;
 
   /** @internal */
   constructor(
@@ -61,10 +68,13 @@ export class TimerHandle extends Handle {
     context: ContextSnapshot | null,
   ) {
     super(KIND_CALLBACK, context);
-    this.#queue = queue;
+    this._index = NOT_WAITING;
+    this._generation = 0;
     this._when = when;
-    this.#callback = callback;
-    this.#args = args;
+    this._isReferenced = true;
+    this._callback = callback;
+    this._args = args;
+    this._queue = queue;
   }
 
   /** The deadline in milliseconds of the loop's clock. */
@@ -85,9 +95,9 @@ export class TimerHandle extends Handle {
   override cancel(): void {
     if (this._isCancelled) return;
     this._isCancelled = true;
-    if (this._index !== NOT_WAITING) this.#queue.stop(this);
-    this.#callback = noCallback;
-    this.#args = noArgs;
+    if (this._index !== NOT_WAITING) this._queue.stop(this);
+    this._callback = noCallback;
+    this._args = noArgs;
     this.context = null;
   }
 
@@ -100,7 +110,9 @@ export class TimerHandle extends Handle {
    */
   reset(delayMs: number): this {
     validateNumber('delayMs', delayMs);
-    return this.#restart(this.#queue.time() + delayMs);
+    this.#withdraw();
+    this._queue.startIn(this, delayMs);
+    return this;
   }
 
   /**
@@ -110,64 +122,64 @@ export class TimerHandle extends Handle {
    */
   resetAt(whenMs: number): this {
     validateNumber('whenMs', whenMs);
-    return this.#restart(whenMs);
+    this.#withdraw();
+    this._when = whenMs;
+    this._queue.start(this);
+    return this;
   }
 
-  #restart(when: number): this {
+  #withdraw(): void {
     if (this._isCancelled) throw new InvalidStateError('The timer was cancelled');
-    if (this._index !== NOT_WAITING) this.#queue.stop(this);
-    this._when = when;
-    this.#queue.start(this);
-    return this;
+    if (this._index !== NOT_WAITING) this._queue.stop(this);
   }
 
   /** Lets the timer keep the process alive, as it does from the start. */
   ref(): this {
-    if (this.#isReferenced) return this;
-    this.#isReferenced = true;
-    if (this._index !== NOT_WAITING) this.#queue.ref();
+    if (this._isReferenced) return this;
+    this._isReferenced = true;
+    if (this._index !== NOT_WAITING) this._queue.ref();
     return this;
   }
 
   /** Lets the process exit before the timer is due. */
   unref(): this {
-    if (!this.#isReferenced) return this;
-    this.#isReferenced = false;
-    if (this._index !== NOT_WAITING) this.#queue.unref();
+    if (!this._isReferenced) return this;
+    this._isReferenced = false;
+    if (this._index !== NOT_WAITING) this._queue.unref();
     return this;
   }
 
   /** Whether the timer keeps the process alive. */
   hasRef(): boolean {
-    return this.#isReferenced;
+    return this._isReferenced;
   }
 
   /** @internal */
   _run(): void {
     // A reset after the deadline wins: the timer waits again, this run is void.
     if (this._index !== NOT_WAITING) return;
-    (this.#callback as (...args: unknown[]) => unknown)(...this.#args);
+    (this._callback as (...args: unknown[]) => unknown)(...this._args);
   }
 
   /** @internal */
   _describe(): string {
-    return `timer ${describeFunction(this.#callback)}`;
+    return `timer ${describeFunction(this._callback)}`;
   }
 }
 
 /** Timers in native's wheel, named by an index into this table. @internal */
 export class WheelTimers implements TimerQueue {
   readonly #rings: Rings;
-  readonly #time: () => number;
   readonly #onReference: (delta: number) => void;
-  readonly #timers: (TimerHandle | undefined)[] = [];
-  readonly #free: number[] = [];
-  #nextGeneration = 0;
+  // A free place holds the index of the next free one.
+  readonly #timers: (TimerHandle | number)[] = [];
+  #firstFree = NONE;
   #size = 0;
+  #exactReads = EXACT_READS_PER_TURN;
+  #lastReadMs = 0;
 
-  constructor(rings: Rings, time: () => number, onReference: (delta: number) => void) {
+  constructor(rings: Rings, onReference: (delta: number) => void) {
     this.#rings = rings;
-    this.#time = time;
     this.#onReference = onReference;
   }
 
@@ -176,25 +188,45 @@ export class WheelTimers implements TimerQueue {
   }
 
   time(): number {
-    return this.#time();
+    return monotonicMs();
   }
 
   start(timer: TimerHandle): void {
-    const index = this.#free.pop() ?? this.#timers.length;
+    this.#enter(timer, OP_TIMER_START, timer._when);
+  }
+
+  startIn(timer: TimerHandle, delayMs: number): void {
+    if (this.#exactReads > 0) {
+      this.#exactReads--;
+      this.#lastReadMs = monotonicMs();
+      timer._when = this.#lastReadMs + delayMs;
+      this.#enter(timer, OP_TIMER_START, timer._when);
+    } else {
+      timer._when = this.#lastReadMs + delayMs;
+      this.#enter(timer, OP_TIMER_START_IN, delayMs);
+    }
+  }
+
+  /** A turn begins: its first timers read the clock again. */
+  beginTurn(): void {
+    this.#exactReads = EXACT_READS_PER_TURN;
+  }
+
+  #enter(timer: TimerHandle, op: number, timeMs: number): void {
+    let index = this.#firstFree;
+    if (index === NONE) index = this.#timers.length;
+    else this.#firstFree = this.#timers[index] as number;
     this.#timers[index] = timer;
-    const generation = (this.#nextGeneration + 1) >>> 0;
-    this.#nextGeneration = generation;
     timer._index = index;
-    timer._generation = generation;
-    timer._position = this.#rings.submitTimer(index, generation, timer._when);
+    timer._generation = this.#rings.submitTimer(op, index, timeMs);
     this.#size++;
-    if (timer.hasRef()) this.#onReference(1);
+    if (timer.hasRef()) this.#rings.control[CTL_REFERENCES]!++;
   }
 
   stop(timer: TimerHandle): void {
     const { _index: index, _generation: generation } = timer;
     this.#release(timer);
-    if (!this.#rings.withdrawTimer(timer._position, index, generation)) {
+    if (!this.#rings.withdrawTimer(index, generation)) {
       this.#rings.submit(OP_TIMER_CANCEL, index, generation, 0, 0);
     }
   }
@@ -210,14 +242,16 @@ export class WheelTimers implements TimerQueue {
   /** The timer behind a completion, or undefined when it was stopped meanwhile. */
   take(index: number, generation: number): TimerHandle | undefined {
     const timer = this.#timers[index];
-    if (timer === undefined || timer._generation !== generation) return undefined;
+    if (typeof timer !== 'object' || timer._generation !== generation) return undefined;
     this.#release(timer);
     return timer;
   }
 
   nextDeadline(): number {
     let deadline = Infinity;
-    for (const timer of this.#timers) if (timer !== undefined && timer._when < deadline) deadline = timer._when;
+    for (const timer of this.#timers) {
+      if (typeof timer === 'object' && timer._when < deadline) deadline = timer._when;
+    }
     return deadline;
   }
 
@@ -225,14 +259,14 @@ export class WheelTimers implements TimerQueue {
     const index = timer._index;
     timer._index = NOT_WAITING;
     this.#size--;
-    if (timer.hasRef()) this.#onReference(-1);
-    if (this.#size === 0) {
+    if (timer.hasRef()) this.#rings.control[CTL_REFERENCES]!--;
+    if (this.#size === 0 && this.#timers.length > SMALL_TABLE) {
       // Gives back what a burst of timers needed.
       this.#timers.length = 0;
-      this.#free.length = 0;
+      this.#firstFree = NONE;
     } else {
-      this.#timers[index] = undefined;
-      this.#free.push(index);
+      this.#timers[index] = this.#firstFree;
+      this.#firstFree = index;
     }
   }
 }
@@ -257,6 +291,11 @@ export class ClockTimers implements TimerQueue {
 
   time(): number {
     return this.#clock.now();
+  }
+
+  startIn(timer: TimerHandle, delayMs: number): void {
+    timer._when = this.#clock.now() + delayMs;
+    this.start(timer);
   }
 
   start(timer: TimerHandle): void {

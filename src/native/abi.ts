@@ -30,8 +30,8 @@ export const CTL_IN_HOST = 5;
 export const CTL_WAKE_REQUESTED = 6;
 /** JS: 1 while handles are ready, so another turn is wanted. */
 export const CTL_READY = 7;
-/** JS: 1 while something referenced holds the process. */
-export const CTL_KEEP_ALIVE = 8;
+/** JS: things that keep the process alive, besides ready handles. */
+export const CTL_REFERENCES = 8;
 /** JS adds, native resets to 0: bytes used in the send slab. */
 export const CTL_SEND_USED = 9;
 /** Native sets bits, JS clears them: receive slabs to replace. */
@@ -58,6 +58,8 @@ export const CTL_RESULT_GENERATION = 19;
 export const CTL_NOTIFIED = 20;
 /** Native counts: extra callback scopes opened inside turns. */
 export const CTL_DRAINS = 21;
+/** JS: 1 when nothing of this loop may keep the process alive. */
+export const CTL_IS_UNREFERENCED = 23;
 /** JS: what the last turn() answered (TurnResult). */
 export const CTL_TURN_RESULT = 22;
 /** Words 32.. are doubles (index 16.. of the Float64 view). Native: monotonic ms at the start of the turn. */
@@ -92,6 +94,8 @@ export const OP_RESET = 8;
 export const OP_ACCEPT_START = 9;
 /** Listener. */
 export const OP_ACCEPT_STOP = 10;
+/** Like OP_TIMER_START; f64: delay ms, counted from when native drains it. */
+export const OP_TIMER_START_IN = 11;
 
 // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
 

@@ -15,7 +15,7 @@ export interface NativeLoop {
   readonly notifierId: number;
   start(): void;
   stop(): void;
-  /** Asks for a turn soon and tells the host about CTL_KEEP_ALIVE; for use outside of turns. */
+  /** Asks for a turn soon, which holds the process until it has run; for use outside of turns. */
   wake(): void;
   /** Carries out what was submitted, now. */
   flush(): void;

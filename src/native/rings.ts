@@ -2,6 +2,7 @@
 import * as abi from './abi.js';
 
 const SUBMISSION_MASK = abi.SUBMISSION_CAPACITY - 1;
+const GENERATION_MASK = 0x7fffffff;
 const ENTRY_SHIFT = Math.log2(abi.ENTRY_WORDS);
 
 /** What {@link Rings} needs of the loop it belongs to. */
@@ -21,7 +22,7 @@ export class Rings {
   readonly completions: Uint32Array;
   readonly results: Int32Array;
   readonly sendSlab: Buffer;
-  readonly #deadlines: Float64Array;
+  readonly #doubles: Float64Array;
   readonly #owner: RingOwner;
 
   constructor(owner: RingOwner) {
@@ -37,7 +38,7 @@ export class Rings {
     this.completions = new Uint32Array(completions);
     this.results = new Int32Array(completions);
     this.sendSlab = Buffer.from(sendSlab);
-    this.#deadlines = new Float64Array(submissions);
+    this.#doubles = new Float64Array(submissions);
     this.#owner = owner;
   }
 
@@ -55,33 +56,37 @@ export class Rings {
     return position;
   }
 
-  /** Appends a timer start. */
-  submitTimer(index: number, generation: number, deadlineMs: number): number {
+  /**
+   * Appends a timer start: `op` says whether `timeMs` is a deadline or a delay. Its generation is its position in the ring, which also serves to take it
+   * back; 31 bits of it, so that the number stays a small integer of the engine.
+   */
+  submitTimer(op: number, index: number, timeMs: number): number {
     const position = this.#reserve();
+    const generation = position & GENERATION_MASK;
     const entry = (position & SUBMISSION_MASK) << ENTRY_SHIFT;
     const words = this.submissions;
-    words[entry] = abi.OP_TIMER_START;
+    words[entry] = op;
     words[entry + 1] = index;
     words[entry + 2] = generation;
-    this.#deadlines[(entry + 6) >> 1] = deadlineMs;
+    this.#doubles[(entry + 6) >> 1] = timeMs;
     this.#publish(position);
-    return position;
+    return generation;
   }
 
   /** Takes a timer start back; false when native has already seen it. */
-  withdrawTimer(position: number, index: number, generation: number): boolean {
+  withdrawTimer(index: number, generation: number): boolean {
     const control = this.control;
     const head = control[abi.CTL_SUBMISSION_HEAD]!;
     const tail = control[abi.CTL_SUBMISSION_TAIL]!;
-    if ((position - head) >>> 0 >= (tail - head) >>> 0) return false;
-    const entry = (position & SUBMISSION_MASK) << ENTRY_SHIFT;
+    if (((generation - head) & GENERATION_MASK) >= (tail - head) >>> 0) return false;
+    const entry = (generation & SUBMISSION_MASK) << ENTRY_SHIFT;
     const words = this.submissions;
     // Positions wrap, so an old one may name an entry of somebody else.
-    if (words[entry] !== abi.OP_TIMER_START || words[entry + 1] !== index || words[entry + 2] !== generation) {
-      return false;
-    }
-    if (((position + 1) >>> 0) === tail) {
-      control[abi.CTL_SUBMISSION_TAIL] = position;
+    const op = words[entry];
+    if (op !== abi.OP_TIMER_START && op !== abi.OP_TIMER_START_IN) return false;
+    if (words[entry + 1] !== index || words[entry + 2] !== generation) return false;
+    if (((tail - 1) & GENERATION_MASK) === generation) {
+      control[abi.CTL_SUBMISSION_TAIL] = tail - 1;
     } else {
       words[entry] = abi.OP_NOP;
     }
