@@ -1,0 +1,209 @@
+// The loop that users make: scheduling from the core, with futures and tasks.
+import { FatalError, InvalidStateError, invalidArgType } from './base/errors.js';
+import { validateFunction } from './base/validate.js';
+import { LoopCore, runningLoop, type LoopOptions } from './core/loop.js';
+import type { Awaitable } from './task/awaitable.js';
+import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
+import { Future } from './task/future.js';
+import { sleepOn } from './task/sleep.js';
+import {
+  createTaskOn,
+  taskRoom,
+  type Coroutine,
+  type Task,
+  type TaskFactory,
+  type TaskOptions,
+} from './task/task.js';
+import { wrapOn, type WrapOptions } from './task/wrap.js';
+
+/**
+ * An event loop with asyncio's model, a guest of Node's own loop.
+ *
+ * One loop runs per thread. While it runs, everything else in the process goes on as usual.
+ *
+ * @example
+ * ```ts
+ * const loop = new EventLoop();
+ * console.log(await loop.runUntilComplete(async () => await sleep(10, 'done')));
+ * loop.close();
+ * ```
+ * @source CPython 3.13 asyncio/base_events.py `BaseEventLoop`
+ */
+export class EventLoop extends LoopCore {
+  constructor(options?: LoopOptions) {
+    super(options);
+    taskRoom(this);
+  }
+
+  /**
+   * The loop that runs in this thread.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - none does.
+   * @source CPython 3.13 `asyncio.get_running_loop`
+   */
+  static running(): EventLoop {
+    const loop = EventLoop.current();
+    if (loop === undefined) throw new InvalidStateError('No event loop is running');
+    return loop;
+  }
+
+  /** The loop that runs in this thread, or undefined. */
+  static current(): EventLoop | undefined {
+    const loop = runningLoop();
+    return loop instanceof EventLoop ? loop : undefined;
+  }
+
+  // Futures and tasks
+
+  /**
+   * A new pending future.
+   *
+   * Suspends: never.
+   *
+   * @source CPython 3.13 `loop.create_future`
+   */
+  createFuture<T = void>(): Future<T> {
+    return new Future<T>(this);
+  }
+
+  /**
+   * Starts a coroutine as a task; its first step is in the next turn, or in the first one.
+   *
+   * Suspends: never.
+   *
+   * @param coroutine - A generator, a generator function or an async function; never a promise. A
+   *   generator is closed when this throws.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - it is no coroutine, or an option is wrong.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * ```ts
+   * const task = loop.createTask(async (signal) => await fetch(url, { signal }), { name: 'fetch' });
+   * task.cancel();
+   * ```
+   * @source CPython 3.13 `loop.create_task`
+   */
+  createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
+    return createTaskOn(this, coroutine, options);
+  }
+
+  /**
+   * Sets what makes tasks; null restores the built-in way, `new Task(loop, coroutine, options)`.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `factory` is no function.
+   * @source CPython 3.13 `loop.set_task_factory`
+   */
+  setTaskFactory(factory: TaskFactory | null): void {
+    if (factory !== null) validateFunction('factory', factory);
+    taskRoom(this).factory = factory;
+  }
+
+  /** The factory set last, or null. */
+  getTaskFactory(): TaskFactory | null {
+    return taskRoom(this).factory;
+  }
+
+  /** The tasks that are not done, the oldest first; a copy. */
+  allTasks(): ReadonlySet<Task<unknown>> {
+    return new Set(taskRoom(this).tasks.snapshot());
+  }
+
+  /**
+   * A future of what a foreign promise gives, which can be cancelled: then nobody waits for the promise
+   * any more, and a late rejection of it is of no consequence. A future of another loop is bridged,
+   * and cancelled with the wrapper; one of this loop is returned as it is.
+   *
+   * Suspends: never.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `promise` is no thenable, or an option is wrong.
+   * @example
+   * ```ts
+   * const response = await loop.wrap(fetch(url));
+   * ```
+   * @source CPython 3.13 `asyncio.wrap_future`
+   */
+  wrap<T>(promise: PromiseLike<T>, options?: WrapOptions): Future<T> {
+    return wrapOn(this, promise, options);
+  }
+
+  /**
+   * Lets one turn of the loop pass: everything that is ready runs, and I/O is polled. In a generator a
+   * bare `yield` does the same.
+   *
+   * Suspends: always. A cancel point.
+   */
+  yield(): Awaitable<void> {
+    return sleepOn(this, 0, undefined);
+  }
+
+  // Running
+
+  /**
+   * Runs until {@link LoopCore.stop}.
+   *
+   * Suspends: always. Rejects with a {@link FatalError} that was thrown.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @source CPython 3.13 `loop.run_forever`
+   */
+  runForever(): Promise<void> {
+    return this._start();
+  }
+
+  /**
+   * Runs until a coroutine or an awaitable is done, and stops, whatever else is going on.
+   *
+   * Suspends: always. Rejects with what was thrown.
+   *
+   * @param work - A coroutine, which becomes a task, or an awaitable or promise.
+   * @returns The result of `work`. Rejects with `ERR_INVALID_STATE` if the loop is stopped before.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `work` is neither.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @source CPython 3.13 `loop.run_until_complete`
+   */
+  runUntilComplete<T>(work: Coroutine<T> | PromiseLike<T>): Promise<T> {
+    if (typeof work !== 'function' && !isGenerator(work) && !isThenable(work)) {
+      throw invalidArgType('work', 'a coroutine or an awaitable', work);
+    }
+    let finished: Promise<void>;
+    try {
+      finished = this._start();
+    } catch (error) {
+      closeCoroutine(work);
+      throw error;
+    }
+    return this.#runUntilDone(work, finished);
+  }
+
+  async #runUntilDone<T>(work: Coroutine<T> | PromiseLike<T>, finished: Promise<void>): Promise<T> {
+    let future: Future<T> | null = null;
+    let isOver = false;
+    try {
+      future = isThenable(work) ? this.wrap(work) : this.createTask(work);
+      future.addDoneCallback(() => {
+        // A fatal error has stopped the loop already.
+        if (!isOver && !isFatal(future!)) this.stop();
+      });
+    } catch (error) {
+      this.stop();
+      await finished;
+      throw error;
+    }
+    try {
+      await finished;
+    } catch (error) {
+      // What ended the run is thrown here and needs no other report.
+      if (future.done()) future._markRead();
+      throw error;
+    } finally {
+      isOver = true;
+    }
+    if (!future.done()) throw new InvalidStateError('The event loop stopped before the future was done');
+    return future.result();
+  }
+}
+
+function isFatal(future: Future<unknown>): boolean {
+  return !future.cancelled() && future.exception() instanceof FatalError;
+}

@@ -1,0 +1,177 @@
+// Runs a whole program: makes a loop, runs the main coroutine, and leaves nothing behind.
+import { InvalidStateError } from './base/errors.js';
+import { validateBoolean, validateFunction, validateNumber, validateObject } from './base/validate.js';
+import { runningLoop, type LoopOptions } from './core/loop.js';
+import { EventLoop } from './event-loop.js';
+import { closeCoroutine, validateCoroutine } from './task/coroutine.js';
+import { currentTask } from './task/current.js';
+import type { Future } from './task/future.js';
+import type { Coroutine, Task } from './task/task.js';
+
+/** How {@link run} and {@link Runner} work. */
+export interface RunOptions {
+  /** Runs the loop in debug mode. @defaultValue whether `EVLOOP_DEBUG` is set to 1 */
+  debug?: boolean;
+  /** Makes the loop. @defaultValue `new EventLoop()` */
+  loopFactory?: (options: LoopOptions) => EventLoop;
+  /**
+   * How long tasks that are left over may take to clean up, milliseconds; then the loop is closed
+   * nevertheless, and they are reported.
+   * @defaultValue 10000
+   */
+  graceMs?: number;
+}
+
+const DEFAULT_GRACE_MS = 10_000;
+
+/**
+ * Runs coroutines one after the other on one loop, which it makes and closes.
+ *
+ * @example
+ * ```ts
+ * const runner = new Runner();
+ * console.log(await runner.run(async () => await sleep(1, 'one')));
+ * await runner.close();
+ * ```
+ * @source CPython 3.13 asyncio/runners.py `Runner`
+ */
+export class Runner implements AsyncDisposable {
+  readonly #options: RunOptions;
+  #loop: EventLoop | null = null;
+  #isClosed = false;
+
+  /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong. */
+  constructor(options: RunOptions = {}) {
+    validateObject('options', options);
+    if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
+    if (options.loopFactory !== undefined) validateFunction('options.loopFactory', options.loopFactory);
+    if (options.graceMs !== undefined) validateNumber('options.graceMs', options.graceMs, 0);
+    this.#options = options;
+  }
+
+  /** The loop; made when it is first asked for. */
+  get loop(): EventLoop {
+    if (this.#isClosed) throw new InvalidStateError('The runner is closed');
+    if (this.#loop === null) {
+      const { debug, loopFactory } = this.#options;
+      const options: LoopOptions = debug === undefined ? {} : { debug };
+      this.#loop = loopFactory === undefined ? new EventLoop(options) : loopFactory(options);
+    }
+    return this.#loop;
+  }
+
+  /**
+   * Runs a coroutine to its end.
+   *
+   * Suspends: always. Rejects with what the coroutine threw.
+   *
+   * @param main - A generator, a generator function or an async function.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `main` is no coroutine.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already, or the
+   *   runner is closed.
+   */
+  run<T>(main: Coroutine<T>): Promise<T> {
+    validateCoroutine(main);
+    try {
+      if (runningLoop() !== null) {
+        throw new InvalidStateError('run() cannot be called while an event loop is running in this thread');
+      }
+      return this.loop.runUntilComplete(main);
+    } catch (error) {
+      closeCoroutine(main);
+      throw error;
+    }
+  }
+
+  /**
+   * Cancels the tasks that are left, waits for them, reports their errors, and closes the loop. Idempotent.
+   *
+   * Suspends: always.
+   */
+  async close(): Promise<void> {
+    const loop = this.#loop;
+    this.#isClosed = true;
+    this.#loop = null;
+    if (loop === null || loop.isClosed()) return;
+    try {
+      const graceMs = this.#options.graceMs ?? DEFAULT_GRACE_MS;
+      if (loop.allTasks().size > 0) await loop.runUntilComplete(cancelAllTasks(loop, graceMs));
+    } finally {
+      loop.close();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
+
+/**
+ * Runs a program: makes a loop, runs `main` to its end, cancels and awaits whatever is left, and closes
+ * the loop.
+ *
+ * Suspends: always. Rejects with what `main` threw.
+ *
+ * @param main - A generator, a generator function or an async function.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `main` is no coroutine, or
+ *   an option is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already.
+ * @example
+ * ```ts
+ * await run(async () => {
+ *   await sleep(100);
+ *   console.log('done');
+ * });
+ * ```
+ * @source CPython 3.13 `asyncio.run`
+ */
+export function run<T>(main: Coroutine<T>, options?: RunOptions): Promise<T> {
+  validateCoroutine(main);
+  let runner: Runner;
+  let result: Promise<T>;
+  try {
+    runner = new Runner(options);
+    result = runner.run(main);
+  } catch (error) {
+    closeCoroutine(main);
+    throw error;
+  }
+  return result.finally(() => runner.close());
+}
+
+// Tasks may start others while they clean up: goes on until none is left or time is over.
+function* cancelAllTasks(loop: EventLoop, graceMs: number): Generator<unknown, void, unknown> {
+  const self = currentTask();
+  let isInTime = true;
+  let round = loop.createFuture();
+  const timer = loop.callLater(graceMs, () => {
+    isInTime = false;
+    round.setResultUnlessDone();
+  });
+  while (isInTime) {
+    const tasks = [...loop.allTasks()].filter((task) => task !== self);
+    if (tasks.length === 0) break;
+    round = loop.createFuture();
+    cancelAll(tasks, round);
+    yield* round;
+    for (const task of tasks) reportFailure(loop, task);
+  }
+  timer.cancel();
+}
+
+function cancelAll(tasks: readonly Task<unknown>[], allDone: Future<void>): void {
+  let left = tasks.length;
+  for (const task of tasks) {
+    task.cancel();
+    task.addDoneCallback(() => {
+      if (--left === 0) allDone.setResultUnlessDone();
+    });
+  }
+}
+
+function reportFailure(loop: EventLoop, task: Task<unknown>): void {
+  if (!task.done() || task.cancelled()) return;
+  const exception = task.exception();
+  if (exception === null) return;
+  loop.callExceptionHandler({ message: 'unhandled exception during run() shutdown', exception, task });
+}

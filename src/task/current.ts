@@ -1,0 +1,49 @@
+// Tasks of the loop that runs.
+import { InvalidStateError } from '../base/errors.js';
+import { runningLoop, type LoopCore } from '../core/loop.js';
+import { createTaskOn, Task, type Coroutine, type TaskOptions } from './task.js';
+import { trackedTask } from './tracking.js';
+
+/** @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop runs in this thread. @internal */
+export function requireRunningLoop(): LoopCore {
+  const loop = runningLoop();
+  if (loop === null) throw new InvalidStateError('No event loop is running');
+  return loop;
+}
+
+/**
+ * The task whose coroutine is running; null in plain callbacks, done callbacks and outside of the loop.
+ *
+ * Suspends: never.
+ *
+ * @example
+ * ```ts
+ * console.log(currentTask()?.name);
+ * ```
+ * @source CPython 3.13 `asyncio.current_task`. Differs: null where that raises.
+ */
+export function currentTask(): Task<unknown> | null {
+  const loop = runningLoop();
+  if (loop === null) return null;
+  if (loop._currentTask !== null) return loop._currentTask as Task<unknown>;
+  const task = trackedTask();
+  return task instanceof Task && task._loop === loop && !task.done() ? task : null;
+}
+
+/**
+ * Starts a coroutine as a task of the running loop; its first step is in the next turn.
+ *
+ * Suspends: never.
+ *
+ * @param coroutine - A generator, a generator function or an async function; never a promise.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` - it is no coroutine, or an option is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop is running.
+ * @example
+ * ```ts
+ * const task = createTask(async () => await stream.read(), { name: 'reader' });
+ * ```
+ * @source CPython 3.13 `asyncio.create_task`
+ */
+export function createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
+  return createTaskOn(requireRunningLoop(), coroutine, options);
+}
