@@ -2,6 +2,10 @@
 import { FatalError, InvalidStateError, invalidArgType } from './base/errors.js';
 import { validateFunction } from './base/validate.js';
 import { LoopCore, runningLoop, type LoopOptions } from './core/loop.js';
+import { openMailbox, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
+import { connectProtocol, type ConnectOptions } from './io/connect.js';
+import type { Protocol, Transport } from './io/protocol.js';
+import { serveProtocols, type ListenOptions, type Server } from './io/server.js';
 import type { Awaitable } from './task/awaitable.js';
 import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
 import { Future } from './task/future.js';
@@ -133,6 +137,54 @@ export class EventLoop extends LoopCore {
    */
   yield(): Awaitable<void> {
     return sleepOn(this, 0, undefined);
+  }
+
+  // Connections at the protocol level
+
+  /**
+   * Opens a TCP connection and tells a protocol about it.
+   *
+   * Suspends: always. A cancel point; cancelling closes the socket.
+   *
+   * @param protocolFactory - Makes the protocol.
+   * @returns The transport and the protocol.
+   * @throws As `connect()`.
+   * @source CPython 3.13 `loop.create_connection`
+   */
+  createConnection<P extends Protocol>(protocolFactory: () => P, options: ConnectOptions): Future<[Transport, P]> {
+    this._checkOpen();
+    return connectProtocol(this, protocolFactory, options);
+  }
+
+  /**
+   * Listens on TCP and makes a protocol for each connection.
+   *
+   * Suspends: always. A cancel point.
+   *
+   * @param protocolFactory - Makes the protocol of one connection.
+   * @returns The server, once it listens.
+   * @throws As `listen()`.
+   * @source CPython 3.13 `loop.create_server`
+   */
+  createServer(protocolFactory: () => Protocol, options: ListenOptions = {}): Future<Server> {
+    this._checkOpen();
+    return serveProtocols(this, protocolFactory, options);
+  }
+
+  /**
+   * Lets worker threads call functions of this loop; send what it returns to a worker and make a
+   * {@link LoopRemote} of it there.
+   *
+   * Suspends: never.
+   *
+   * @param functions - What may be called, by name. A call is scheduled as by `callSoon`.
+   * @param options - `capacityBytes`: size of the mailbox, 1024 ... 2^28; 262144 by default.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @source CPython 3.13 `loop.call_soon_threadsafe`
+   */
+  createRemote(functions: RemoteFunctions, options?: { capacityBytes?: number }): RemoteHandle {
+    this._checkOpen();
+    return openMailbox(this, functions, options);
   }
 
   // Running

@@ -6,7 +6,7 @@ import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import * as abi from '../native/abi.js';
 import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
 import { Future } from '../task/future.js';
-import { wrap } from '../task/wrap.js';
+import { wrapOn } from '../task/wrap.js';
 import { Transport, type Protocol } from './protocol.js';
 import { numericHost, resolveHost } from './resolve.js';
 import { Stream, type StreamOptions } from './stream.js';
@@ -94,7 +94,7 @@ class Connecting<T> extends Future<T> {
   }
 
   #resolve(host: string): void {
-    const addresses = wrap(this._loop, resolveHost(host));
+    const addresses = wrapOn(this._loop, resolveHost(host));
     addresses.addDoneCallback(() => {
       if (this.done()) return;
       const error = addresses.exception();

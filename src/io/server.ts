@@ -14,8 +14,9 @@ import type { TimerHandle } from '../core/timers.js';
 import * as abi from '../native/abi.js';
 import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
+import { isGeneratorFunction } from '../task/coroutine.js';
 import { Future } from '../task/future.js';
-import { spawn, type Coroutine } from '../task/task.js';
+import { createTaskOn, type Coroutine } from '../task/task.js';
 import { toSocketAddress, type SocketAddress } from './endpoint.js';
 import { Transport, type Protocol } from './protocol.js';
 import { numericHost, resolveHost } from './resolve.js';
@@ -303,6 +304,13 @@ function start(loop: LoopCore, options: ListenOptions, make: () => Server): Futu
   return future;
 }
 
+// A generator is stepped as it is; an async function must start inside of its task.
+function startHandler(handler: ConnectionHandler, stream: Stream): Coroutine<unknown> {
+  return isGeneratorFunction(handler)
+    ? (handler(stream) as Generator<unknown, unknown>)
+    : () => handler(stream) as PromiseLike<unknown>;
+}
+
 /** See `listen` of the package. @internal */
 export function serveStreams(
   loop: LoopCore,
@@ -314,7 +322,7 @@ export function serveStreams(
     return new Server(loop, function serve(slot) {
       const stream = new Stream(loop, slot, options);
       stream._onClosed = () => this._onConnectionClosed(stream);
-      const task = spawn(loop, (() => handler(stream)) as Coroutine<unknown>);
+      const task = createTaskOn(loop, startHandler(handler, stream));
       task.addDoneCallback(() => {
         if (task.cancelled() || task.exception() === null) {
           void stream.close();

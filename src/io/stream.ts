@@ -7,7 +7,7 @@ import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { Future } from '../task/future.js';
-import { sleep } from '../task/sleep.js';
+import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, type Writable } from './bytes.js';
 import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
 import { Read } from './read.js';
@@ -229,7 +229,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
       (this.#drainers ??= []).push(future);
       return future;
     }
-    if (++this.#drainCount % DRAINS_PER_YIELD === 0) return sleep(0);
+    if (++this.#drainCount % DRAINS_PER_YIELD === 0) return sleepOn(endpoint.loop, 0, undefined);
     return DRAINED;
   }
 
@@ -399,11 +399,22 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 }
 
 // What drain() gives when there is nothing to wait for: no allocation, no turn.
-const DRAINED: Awaitable<void> = {
-  then(onFulfilled) {
-    return Promise.resolve().then(onFulfilled);
-  },
-  [Symbol.iterator]() {
-    return { next: () => ({ done: true, value: undefined }) };
-  },
-};
+class Drained implements Awaitable<void> {
+  readonly #done = { done: true, value: undefined } as const;
+
+  then<R = void, E = never>(
+    onFulfilled?: (() => R | PromiseLike<R>) | null,
+    onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
+  ): PromiseLike<R | E> {
+    return Promise.resolve().then(onFulfilled, onRejected);
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): { readonly done: true; readonly value: undefined } {
+    return this.#done;
+  }
+}
+const DRAINED = new Drained();

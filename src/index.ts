@@ -1,0 +1,34 @@
+// The public face: names and nothing else.
+export {
+  CancelledError,
+  FatalError,
+  InvalidStateError,
+  isCancelled,
+  LoopClosedError,
+  SystemError,
+  TimeoutError,
+} from './base/errors.js';
+export { captureContext, type ContextSnapshot } from './core/context.js';
+export type { Clock } from './core/clock.js';
+export type { ExceptionContext } from './core/exception.js';
+export { Handle } from './core/handle.js';
+export type { ExceptionHandler, LoopOptions, SlowCallback } from './core/loop.js';
+export { FifoPolicy, type SchedulingPolicy } from './core/policy.js';
+export { LoopRemote, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
+export type { LoopStatistics } from './core/statistics.js';
+export { TimerHandle } from './core/timers.js';
+export { EventLoop } from './event-loop.js';
+export type { Writable } from './io/bytes.js';
+export { connect, listen } from './io/open.js';
+export type { ConnectOptions } from './io/connect.js';
+export type { SocketAddress } from './io/endpoint.js';
+export { Transport, type Protocol } from './io/protocol.js';
+export { Server, type ConnectionHandler, type ListenOptions } from './io/server.js';
+export { Stream, type ConnectionInfo, type StreamOptions } from './io/stream.js';
+export { run, Runner, type RunOptions } from './run.js';
+export type { Awaitable, Operation } from './task/awaitable.js';
+export { createTask, currentTask } from './task/current.js';
+export { Future } from './task/future.js';
+export { sleep } from './task/sleep.js';
+export { Task, type Coroutine, type TaskFactory, type TaskOptions } from './task/task.js';
+export type { WrapOptions } from './task/wrap.js';
