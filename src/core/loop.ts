@@ -320,9 +320,14 @@ export class LoopCore {
     return timer;
   }
 
+  /** @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed. @internal */
+  _checkOpen(): void {
+    if (this.#isClosed) throw new LoopClosedError();
+  }
+
   #checkCallback(callback: unknown): void {
     validateFunction('callback', callback);
-    if (this.#isClosed) throw new LoopClosedError();
+    this._checkOpen();
     if (this.debug) rejectCoroutineFunction(callback);
   }
 
