@@ -82,10 +82,10 @@ class Engine {
   bool HasCompletions() const;
   // Whether another turn has something to do without waiting for an event.
   bool HasWork() const;
-  // Whether something of this loop keeps the process alive.
+  // Whether something of this loop keeps the process alive: what JS counts, and whatever the next
+  // turn will find without waiting.
   bool IsReferenced() const {
-    return memory_.control[CTL_IS_UNREFERENCED] == 0 &&
-           (memory_.control[CTL_REFERENCES] > 0 || memory_.control[CTL_READY] != 0);
+    return memory_.control[CTL_IS_UNREFERENCED] == 0 && (memory_.control[CTL_REFERENCES] > 0 || HasWork());
   }
   double NextTimerMs() const { return wheel_.NextDeadline(); }
   Poller* poller() { return poller_.get(); }
