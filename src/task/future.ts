@@ -144,7 +144,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   declare readonly _resolve: Resolve;
 
   static {
-    Object.defineProperty(this.prototype, 'constructor', { get: readConstructor, configurable: true });
+    awaitNatively(this.prototype);
   }
 
   /** @param loop - Runs the callbacks. `loop.createFuture()` says the same. */
@@ -422,11 +422,11 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
   ): Promise<R | E> {
     if (isResolvingFunction(onFulfilled) && isResolvingFunction(onRejected)) {
-      this._awaitUnusual(onFulfilled as Resolve, onRejected as Resolve);
+      this._awaitBy(waitingTask(), onFulfilled as Resolve, onRejected as Resolve);
       // The engine takes no notice of what it gets.
       return undefined as never;
     }
-    return promiseThen.call(this._nativeHalf(), onFulfilled, onRejected) as Promise<R | E>;
+    return this.toPromise().then(onFulfilled, onRejected);
   }
 
   /** {@link Future.then} with the outcome held back for one turn. @internal */
@@ -435,34 +435,15 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
       this._beginAwait(waitingTask(), onFulfilled as Resolve, onRejected as Resolve);
       return undefined as never;
     }
-    this._half = AWAITED;
-    this._beginAwait(null, null, null);
-    return promiseThen.call(this, onFulfilled, onRejected) as Promise<never>;
+    const promise = new Promise<never>((resolve, reject) => {
+      this._beginAwait(null, resolve as Resolve, reject);
+    });
+    return promise.then(onFulfilled as null, onRejected as null);
   }
 
   /** An ordinary promise of the same outcome. Cancelling the future rejects it. */
   toPromise(): Promise<T> {
-    return promiseThen.call(this._nativeHalf()) as Promise<T>;
-  }
-
-  // A promise that is settled as this future is, or will be.
-  /** @internal */
-  _nativeHalf(): object {
-    if (this._half === SPENT) return this._settledPromise();
-    if (this._half === UNTOUCHED) {
-      if (this._state === PENDING) {
-        this._half = AWAITED;
-        this._addHandle(new Await(this, null, null, null));
-      } else {
-        this._settleHalf();
-      }
-    }
-    return this;
-  }
-
-  /** @internal */
-  _settledPromise(): Promise<unknown> {
-    return this._state === FULFILLED ? Promise.resolve(this._value) : Promise.reject(this._readError());
+    return new Promise((resolve, reject) => this._awaitBy(null, resolve as Resolve, reject));
   }
 
   /** Gives the native half the future's own outcome. @internal */
@@ -479,10 +460,8 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     this._resolve({ then: (_resolve: Resolve, reject: Resolve) => reject(error) });
   }
 
-  // What the engine calls, in a job of its own, for an await that the native half cannot serve.
-  /** @internal */
-  _awaitUnusual(resolve: Resolve, reject: Resolve): void {
-    const task = waitingTask();
+  /** Awaits in the way of any thenable. @internal */
+  _awaitBy(task: AwaitingTask | null, resolve: Resolve, reject: Resolve): void {
     if (task !== null) {
       const mistake = this._waitMistake(task);
       if (mistake !== null) return reject(mistake);
@@ -564,6 +543,16 @@ function isReadBy(handle: Handle | null): boolean {
 function waitingTask(): AwaitingTask | null {
   const task = trackedTask() as AwaitingTask | undefined;
   return task === undefined || task.done() ? null : task;
+}
+
+/**
+ * Lets `await` use the native half of a class's instances. A class without this works as well; it is
+ * awaited as any thenable.
+ *
+ * @internal
+ */
+export function awaitNatively(prototype: object): void {
+  Object.defineProperty(prototype, 'constructor', { get: readConstructor, configurable: true });
 }
 
 // The engine is about to await a future, or somebody looks at it without need; then nothing is done

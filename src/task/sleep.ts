@@ -4,7 +4,7 @@ import type { LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import type { Awaitable } from './awaitable.js';
 import { requireRunningLoop } from './current.js';
-import { Future } from './future.js';
+import { awaitNatively, Future } from './future.js';
 
 // What a generator task finds at a bare `yield`.
 const oneTurn: IteratorYieldResult<undefined> = { done: false, value: undefined };
@@ -51,6 +51,10 @@ class Pause<T> implements Awaitable<T> {
 /** A future that is settled by a timer, and takes the timer back when it is cancelled. */
 class Sleep<T> extends Future<T> {
   declare _timer: TimerHandle | null;
+
+  static {
+    awaitNatively(this.prototype);
+  }
 
   constructor(loop: LoopCore, delayMs: number, value: T) {
     super(loop);

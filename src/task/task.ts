@@ -30,7 +30,15 @@ import {
   validateCoroutine,
   type GeneratorCoroutine,
 } from './coroutine.js';
-import { awaitSite, Future, isWaitingResult, takeAwaited, type Await, type AwaitingTask } from './future.js';
+import {
+  awaitNatively,
+  awaitSite,
+  Future,
+  isWaitingResult,
+  takeAwaited,
+  type Await,
+  type AwaitingTask,
+} from './future.js';
 import { TaskRegistry, type Linked } from './registry.js';
 import { keepTracking, runTracked, runUntracked, stopUnneededTracking, undelivered } from './tracking.js';
 
@@ -153,6 +161,10 @@ class StepHandle extends Handle {
  *   cancelled only where they await something of this library.
  */
 export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unknown>> {
+  static {
+    awaitNatively(this.prototype);
+  }
+
   // A number until somebody wants to know the name.
   /** @internal */
   declare _name: string | number;

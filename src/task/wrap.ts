@@ -4,7 +4,7 @@ import { validateAbortSignal, validateObject } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort } from './abort.js';
 import { isThenable } from './coroutine.js';
-import { Future } from './future.js';
+import { awaitNatively, Future } from './future.js';
 
 /** How a promise is wrapped. */
 export interface WrapOptions {
@@ -21,6 +21,10 @@ interface Link {
 class Wrapped<T> extends Future<T> {
   declare _link: Link;
   declare _cancelSignal: AbortSignal | null;
+
+  static {
+    awaitNatively(this.prototype);
+  }
 
   constructor(loop: LoopCore) {
     super(loop);
