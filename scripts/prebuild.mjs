@@ -1,6 +1,6 @@
 // Compiles the addon for this platform into prebuilds/, the form in which the package carries it.
 //
-// Run by `npm run prebuild`. Node-API is stable across versions, so one binary serves every Node >= 20.
+// Run by `npm run prebuilds`. Node-API is stable across versions, so one binary serves every Node >= 20.
 // Exit code: prebuildify's.
 import process from 'node:process';
 import { findNodeDirectory } from './lib/node-directory.mjs';
