@@ -226,6 +226,13 @@ napi_value Send(napi_env env, napi_callback_info info) {
   return call.Int(call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
 }
 
+// backlog(index, generation)
+napi_value Backlog(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(call.instance->engine.Backlog(call.Uint(0), call.Uint(1)));
+}
+
 // setSlab(slot, arrayBuffer): the caller keeps the buffer alive until it is replaced.
 napi_value SetSlab(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -336,6 +343,7 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"listen", nullptr, Listen, nullptr, nullptr, nullptr, napi_default, raw},
       {"connect", nullptr, Connect, nullptr, nullptr, nullptr, napi_default, raw},
       {"send", nullptr, Send, nullptr, nullptr, nullptr, napi_default, raw},
+      {"backlog", nullptr, Backlog, nullptr, nullptr, nullptr, napi_default, raw},
       {"setSlab", nullptr, SetSlab, nullptr, nullptr, nullptr, napi_default, raw},
       {"address", nullptr, Address, nullptr, nullptr, nullptr, napi_default, raw},
       {"setNoDelay", nullptr, SetNoDelay, nullptr, nullptr, nullptr, napi_default, raw},

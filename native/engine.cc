@@ -353,6 +353,13 @@ int32_t Engine::SendNow(uint32_t index, uint32_t generation, const uint8_t* data
   return sent;
 }
 
+int32_t Engine::Backlog(uint32_t index, uint32_t generation) {
+  Drain();
+  const Socket* socket = Find(index, generation);
+  if (socket == nullptr) return -EBADF;
+  return static_cast<int32_t>(socket->backlog_used - socket->backlog_sent);
+}
+
 // Input
 
 void Engine::StartInput(Socket* socket) {

@@ -98,6 +98,8 @@ class Engine {
   // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
   // CQ_SEND), or -errno. Native keeps no pointer into `data`.
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
+  // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or -EBADF.
+  int32_t Backlog(uint32_t index, uint32_t generation);
   // The descriptor behind a slot, or -EBADF.
   int32_t Descriptor(uint32_t index, uint32_t generation);
 

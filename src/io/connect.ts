@@ -39,6 +39,7 @@ class Attempt implements CompletionTarget {
     this.#loop = loop;
     this.#where = where;
     this.#settle = settle;
+    loop._openSlabs();
     const index = loop._native.connect(where.address, where.port, flags);
     if (index < 0) throw systemError(index, 'connect', where);
     this.#index = index;

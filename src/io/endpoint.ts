@@ -118,6 +118,13 @@ export class Endpoint implements CompletionTarget {
     return this.#state === STATE_CLOSED;
   }
 
+  /** Sends what waits only for the end of the turn; afterwards {@link Endpoint.bufferedBytes} is exact. */
+  flush(): void {
+    const backlogBytes = this.loop._native.backlog(this.index, this.generation);
+    this.#unflushedBytes = 0;
+    if (backlogBytes >= 0) this.#backlogBytes = backlogBytes;
+  }
+
   write(data: Writable): void {
     if (typeof data === 'string') {
       this.#writeText(data);
@@ -159,7 +166,7 @@ export class Endpoint implements CompletionTarget {
   // Room in the send slab.
   #reserve(length: number): number {
     const control = this.loop._rings.control;
-    if (control[abi.CTL_SEND_USED]! + length > abi.SEND_SLAB_BYTES) this.loop._native.flush();
+    if (control[abi.CTL_SEND_USED]! + length > abi.SEND_SLAB_BYTES) this.flush();
     return control[abi.CTL_SEND_USED]!;
   }
 

@@ -115,7 +115,8 @@ export class Transport implements EndpointSink {
     endpoint.write(data);
     if (this.#isWritingPaused || endpoint.bufferedBytes <= this.#high) return;
     // What is only waiting for the end of the turn is not the peer's fault.
-    endpoint.loop._native.flush();
+    endpoint.flush();
+    if (endpoint.bufferedBytes <= this.#high) return;
     this.#isWritingPaused = true;
     this.#schedule((protocol) => {
       if (endpoint.bufferedBytes > this.#high) protocol.pauseWriting?.();

@@ -224,6 +224,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   drain(): Awaitable<void> {
     const endpoint = this.#endpoint;
     if (endpoint.error !== null || endpoint.isClosing) return this.#drainLost();
+    // What is only waiting for the end of the turn is not the peer's fault.
+    if (endpoint.bufferedBytes > this.#highWaterMark) endpoint.flush();
     if (endpoint.bufferedBytes > this.#highWaterMark) {
       const future = new Future<void>(endpoint.loop);
       (this.#drainers ??= []).push(future);

@@ -25,6 +25,8 @@ export interface NativeLoop {
   connect(host: string, port: number, flags: number): number;
   /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
   send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
+  /** Sends what was submitted; how many bytes of the socket the kernel did not take. */
+  backlog(index: number, generation: number): number;
   setSlab(slot: number, buffer: ArrayBuffer): void;
   address(index: number, generation: number, ofPeer: boolean): NativeAddress | number;
   setNoDelay(index: number, generation: number, on: boolean): number;
