@@ -396,6 +396,10 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   next(): IteratorResult<unknown, T> {
     if (this._state === FULFILLED) return { done: true, value: this._value as T };
     if (this._state !== PENDING) throw this._readError();
+    if (waiting.value === this) {
+      waiting.value = undefined;
+      throw new InvalidStateError('A future is waited for with yield* in a coroutine that a task runs');
+    }
     if (this._loop.debug) recordStack(awaitSites, this);
     waiting.value = this;
     return waiting;
@@ -420,7 +424,8 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
    */
   then<R = T, E = never>(
     onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
-    onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in PromiseLike
+    onRejected?: ((error: any) => E | PromiseLike<E>) | null,
   ): Promise<R | E> {
     if (isResolvingFunction(onFulfilled) && isResolvingFunction(onRejected)) {
       this._awaitBy(waitingTask(), onFulfilled as Resolve, onRejected as Resolve);

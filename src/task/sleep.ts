@@ -40,7 +40,8 @@ class Pause<T> implements Awaitable<T> {
 
   then<R = T, E = never>(
     onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
-    onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in PromiseLike
+    onRejected?: ((error: any) => E | PromiseLike<E>) | null,
   ): PromiseLike<R | E> {
     const future = new Future<T>(this.#loop);
     future.setResult(this.#value);

@@ -1,7 +1,8 @@
 import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { CancelledError, InvalidStateError, isCancelled } from '../../../src/base/errors.js';
+import type { CancelledError } from '../../../src/base/errors.js';
+import { InvalidStateError, isCancelled } from '../../../src/base/errors.js';
 import { Future } from '../../../src/task/future.js';
 import { Task } from '../../../src/task/task.js';
 import { fakeLoop } from '../../support/fake-loop.js';
@@ -19,7 +20,12 @@ test('is pending until it is settled, and settled once', () => {
   const future = new Future<number>(fakeLoop());
   expect([future.done(), future.cancelled()]).toEqual([false, false]);
   future.setResult(1);
-  expect([future.done(), future.cancelled(), future.result(), future.exception()]).toEqual([true, false, 1, null]);
+  expect([future.done(), future.cancelled(), future.result(), future.exception()]).toEqual([
+    true,
+    false,
+    1,
+    null,
+  ]);
   expect(() => future.setResult(2)).toThrow(InvalidStateError);
   expect(() => future.setException(new Error('x'))).toThrow(InvalidStateError);
   expect(future.cancel()).toBe(false);
@@ -187,7 +193,17 @@ test('await, Promise.resolve, Promise.all and an async return work on a pending 
   await loop.settle();
   future.setResult(5);
   await loop.settle();
-  expect(await Promise.all(results)).toEqual([5, 5, 5, [5, 5], 5, 5, [{ status: 'fulfilled', value: 5 }], 5, 5]);
+  expect(await Promise.all(results)).toEqual([
+    5,
+    5,
+    5,
+    [5, 5],
+    5,
+    5,
+    [{ status: 'fulfilled', value: 5 }],
+    5,
+    5,
+  ]);
 });
 
 test('the same on a settled future takes no turn', async () => {
@@ -229,7 +245,10 @@ test.each(['before', 'after'] as const)('errors arrive however one waits, %s the
     if (when === 'before') settle(future);
     await loop.settle();
     for (const result of await results) {
-      expect(result).toMatchObject({ status: 'rejected', reason: { message: expect.stringContaining('boom') } });
+      expect(result).toMatchObject({
+        status: 'rejected',
+        reason: { message: expect.stringContaining('boom') },
+      });
     }
   }
   loop.close();

@@ -1,0 +1,18 @@
+// Makes the collector run, so that a test can see what is still held.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { nodeTurn } from './loop.js';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Whether the object is gone, or goes within a few collections. */
+export async function isCollected(reference: WeakRef<object>): Promise<boolean> {
+  for (let round = 0; round < 10; round++) {
+    // A WeakRef holds its target until the job that looked at it has ended.
+    await nodeTurn();
+    collect();
+    if (reference.deref() === undefined) return true;
+  }
+  return false;
+}
