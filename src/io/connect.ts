@@ -7,9 +7,9 @@ import * as abi from '../native/abi.js';
 import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
 import { Future } from '../task/future.js';
 import { wrapOn } from '../task/wrap.js';
-import { Transport, type Protocol } from './protocol.js';
+import { makeProtocol, Transport, type Protocol } from './protocol.js';
 import { numericHost, resolveHost } from './resolve.js';
-import { Stream, type StreamOptions } from './stream.js';
+import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
 
 /** Where and how to connect. */
 export interface ConnectOptions extends StreamOptions {
@@ -126,12 +126,20 @@ class Connecting<T> extends Future<T> {
 
   #onSettled(error: Error | null, slot: SlotRef): void {
     if (this.done()) return;
-    if (error === null) {
-      this.setResult(this.#make(slot));
-      return;
-    }
+    if (error === null) return this.#deliver(slot);
     this.#errors.push(error);
     this.#next();
+  }
+
+  #deliver(slot: SlotRef): void {
+    let made: T;
+    try {
+      made = this.#make(slot);
+    } catch (error) {
+      this._loop._rings.submit(abi.OP_RESET, slot.index, slot.generation, 0, 0);
+      return this.setException(error);
+    }
+    this.setResult(made);
   }
 
   override cancel(reason?: unknown): boolean {
@@ -152,6 +160,7 @@ function validate(options: ConnectOptions): void {
   validateInteger('options.port', options.port, 1, 65535);
   if (options.host !== undefined) validateString('options.host', options.host);
   if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
+  validateStreamOptions(options);
 }
 
 /** See `connect` of the package. @internal */
@@ -170,7 +179,7 @@ export function connectProtocol<P extends Protocol>(
   validate(options);
   const context = captureContext();
   return new Connecting(loop, options, (slot) => {
-    const protocol = factory();
+    const protocol = makeProtocol(factory, context);
     return [new Transport(loop, slot, protocol, context, options), protocol];
   });
 }

@@ -1,12 +1,13 @@
 // The callback interface beneath streams: a protocol is told what happens on a transport.
-import { InvalidStateError } from '../base/errors.js';
+import { InvalidStateError, invalidArgType } from '../base/errors.js';
+import { validateInteger, validateObject } from '../base/validate.js';
 import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { ContextSnapshot } from '../core/context.js';
 import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
 import type { Writable } from './bytes.js';
 import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
-import { resolveWaterMarks, type StreamOptions } from './stream.js';
+import { waterMarks, type StreamOptions } from './stream.js';
 
 /**
  * What a connection calls. All methods run from the ready queue: never inside a call of the
@@ -28,6 +29,15 @@ export interface Protocol {
   resumeWriting?(): void;
   /** The last call; null after an orderly close. */
   connectionLost?(error: Error | null): void;
+}
+
+/** Calls a factory of protocols in the context it was given in. @internal */
+export function makeProtocol<P extends Protocol>(factory: () => P, context: ContextSnapshot | null): P {
+  const protocol: unknown = context === null ? factory() : context.runInAsyncScope(factory);
+  if (typeof protocol !== 'object' || protocol === null) {
+    throw invalidArgType('protocolFactory', 'a function that returns an object', protocol);
+  }
+  return protocol as P;
 }
 
 // One call of a protocol, waiting in the ready queue.
@@ -74,7 +84,7 @@ export class Transport implements EndpointSink {
     context: ContextSnapshot | null,
     options: StreamOptions = {},
   ) {
-    const { high, low } = resolveWaterMarks(options);
+    const { high, low } = waterMarks(options.highWaterMark, options.lowWaterMark);
     this.#high = high;
     this.#low = low;
     this.#protocol = protocol;
@@ -134,13 +144,19 @@ export class Transport implements EndpointSink {
     return this.#endpoint.bufferedBytes;
   }
 
-  /** Sets when writing pauses (above `high`) and resumes (at or below `low`), in bytes. */
+  /**
+   * Sets when writing pauses (above `high`) and resumes (at or below `low`), in bytes; from the next
+   * write on.
+   *
+   * @param limits - `high`: four times `low` by default, or 65536; `low`: a quarter of `high`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - a limit is wrong.
+   */
   setWriteBufferLimits(limits: { high?: number; low?: number } = {}): void {
+    validateObject('limits', limits);
     const { high, low } = limits;
-    const marks = resolveWaterMarks({
-      ...(high === undefined ? {} : { highWaterMark: high }),
-      ...(low === undefined ? {} : { lowWaterMark: low }),
-    });
+    if (high !== undefined) validateInteger('limits.high', high, 0);
+    if (low !== undefined) validateInteger('limits.low', low, 0, high);
+    const marks = waterMarks(high, low);
     this.#high = marks.high;
     this.#low = marks.low;
   }

@@ -16,11 +16,11 @@ import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } fr
 import type { Awaitable } from '../task/awaitable.js';
 import { isGeneratorFunction } from '../task/coroutine.js';
 import { Future } from '../task/future.js';
-import { createTaskOn, type Coroutine } from '../task/task.js';
+import { createTaskOn, type Coroutine, type Task } from '../task/task.js';
 import { toSocketAddress, type SocketAddress } from './endpoint.js';
-import { Transport, type Protocol } from './protocol.js';
+import { makeProtocol, Transport, type Protocol } from './protocol.js';
 import { numericHost, resolveHost } from './resolve.js';
-import { Stream, type StreamOptions } from './stream.js';
+import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
 
 /** Where and how to listen. */
 export interface ListenOptions extends StreamOptions {
@@ -227,7 +227,16 @@ export class Server {
 
   /** @internal */
   _onConnection(slot: SlotRef): void {
-    this.#connections.add(this.#serve(slot, this.#context));
+    try {
+      this.#connections.add(this.#serve(slot, this.#context));
+    } catch (error) {
+      this.#loop._rings.submit(abi.OP_RESET, slot.index, slot.generation, 0, 0);
+      this.#loop.callExceptionHandler({
+        message: 'Exception while a connection was set up',
+        exception: error,
+        server: this,
+      });
+    }
   }
 
   /** @internal */
@@ -259,6 +268,7 @@ function validate(options: ListenOptions): void {
   validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65535);
   if (options.reusePort !== undefined) validateBoolean('options.reusePort', options.reusePort);
   if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
+  validateStreamOptions(options);
 }
 
 // Binds every address, all with one port.
@@ -319,10 +329,12 @@ export function serveStreams(
 ): Future<Server> {
   validateFunction('handler', handler);
   return start(loop, options, () => {
-    return new Server(loop, function serve(slot) {
+    return new Server(loop, function serve(slot, context) {
       const stream = new Stream(loop, slot, options);
       stream._onClosed = () => this._onConnectionClosed(stream);
-      const task = createTaskOn(loop, startHandler(handler, stream));
+      const begin = (): Task<unknown> => createTaskOn(loop, startHandler(handler, stream));
+      // Handlers run in the context of listen(), not in that of the loop.
+      const task = context === null ? begin() : context.runInAsyncScope(begin);
       task.addDoneCallback(() => {
         if (task.cancelled() || task.exception() === null) {
           void stream.close();
@@ -350,13 +362,7 @@ export function serveProtocols(
   validateFunction('protocolFactory', factory);
   return start(loop, options, () => {
     return new Server(loop, function serve(slot, context) {
-      let protocol: Protocol;
-      try {
-        protocol = factory();
-      } catch (error) {
-        loop.callExceptionHandler({ message: 'Exception in protocol factory', exception: error, server: this });
-        protocol = { connectionMade: (transport) => transport.abort() };
-      }
+      const protocol = makeProtocol(factory, context);
       const transport = new Transport(loop, slot, protocol, context, options);
       transport._onClosed = () => this._onConnectionClosed(transport);
       return transport;

@@ -36,14 +36,24 @@ export interface ConnectionInfo {
   readonly peer: SocketAddress | null;
 }
 
-/** Checks water marks and fills in what follows from the other. @internal */
-export function resolveWaterMarks(options: StreamOptions): { high: number; low: number } {
-  let { highWaterMark: high, lowWaterMark: low } = options;
-  if (high !== undefined) validateInteger('highWaterMark', high, 0, Number.MAX_SAFE_INTEGER);
-  if (low !== undefined) validateInteger('lowWaterMark', low, 0, high ?? Number.MAX_SAFE_INTEGER);
-  high ??= low === undefined ? DEFAULT_HIGH_WATER_MARK : low * 4;
-  low ??= Math.floor(high / 4);
-  return { high, low };
+/** When writing pauses and goes on, bytes. @internal */
+export interface WaterMarks {
+  readonly high: number;
+  readonly low: number;
+}
+
+/** Fills in what follows from the other. @internal */
+export function waterMarks(high: number | undefined, low: number | undefined): WaterMarks {
+  const resolvedHigh = high ?? (low === undefined ? DEFAULT_HIGH_WATER_MARK : low * 4);
+  return { high: resolvedHigh, low: low ?? Math.floor(resolvedHigh / 4) };
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` @internal */
+export function validateStreamOptions(options: StreamOptions): void {
+  const { limit, highWaterMark: high, lowWaterMark: low } = options;
+  if (limit !== undefined) validateInteger('options.limit', limit, 1);
+  if (high !== undefined) validateInteger('options.highWaterMark', high, 0);
+  if (low !== undefined) validateInteger('options.lowWaterMark', low, 0, high);
 }
 
 /**
@@ -81,11 +91,10 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #closed: Future<void> | null = null;
   #onClosedHook: ((stream: Stream) => void) | null = null;
 
-  /** @internal */
+  /** `options` are checked already. @internal */
   constructor(loop: LoopCore, slot: SlotRef, options: StreamOptions = {}) {
     this.#limit = options.limit ?? DEFAULT_LIMIT;
-    validateInteger('limit', this.#limit, 1, Number.MAX_SAFE_INTEGER);
-    const { high, low } = resolveWaterMarks(options);
+    const { high, low } = waterMarks(options.highWaterMark, options.lowWaterMark);
     this.#highWaterMark = high;
     this.#lowWaterMark = low;
     this.#endpoint = new Endpoint(loop, slot, this);
