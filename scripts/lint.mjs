@@ -18,18 +18,21 @@ function nativeFiles(folders) {
   );
 }
 
-/** Translation units; headers are checked where they are included. */
-function listedSources() {
+/**
+ * The translation units that are shipped; headers are checked where they are included. The tests are left
+ * out: the analysis of the test framework's macros takes ten times as long as that of everything else.
+ */
+function shippedSources() {
   /** @type {Record<string, string[]>} */
   const lists = JSON.parse(readFileSync(path.join(root, 'native/sources.json'), 'utf8'));
-  return Object.values(lists).flat();
+  return Object.entries(lists).flatMap(([name, files]) => (name === 'test' ? [] : files));
 }
 
 async function clangTidy() {
   const includeDirectory = path.join(root, 'node_modules/node-api-headers/include');
   const flags = ['-std=c++17', '-fno-exceptions', '-fno-rtti', '-Wall', '-Wextra', '-DNAPI_VERSION=8'];
   const includes = ['-I.', '-iquotenative', '-isystem', includeDirectory];
-  const queue = listedSources();
+  const queue = shippedSources();
   let output = '';
   let code = 0;
   const worker = async () => {
