@@ -80,7 +80,7 @@ enum Completion : uint32_t {
   CQ_ACCEPT = 4,     // index: listener; result: index of the new socket, a: its generation.
   CQ_CONNECT = 5,    // result: 0 or -errno.
   CQ_NOTIFY = 6,     // another thread called notify().
-  CQ_CLOSED = 7,     // the descriptor is closed; the last completion of its generation.
+  CQ_CLOSED = 7,     // the last of a generation; result: 0, or -errno when written bytes were lost.
 };
 
 // What turn() leaves in CTL_TURN_RESULT.

@@ -247,10 +247,14 @@ napi_value SetSlab(napi_env env, napi_callback_info info) {
 napi_value Address(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.IsClosed()) return nullptr;
-  int32_t status = call.instance->engine.Descriptor(call.Uint(0), call.Uint(1));
+  Engine& engine = call.instance->engine;
   AddressText address;
-  if (status >= 0) {
-    status = call.Bool(2) ? SocketPeerAddress(status, &address) : SocketLocalAddress(status, &address);
+  int32_t status;
+  if (call.Bool(2)) {
+    status = engine.FormatPeer(call.Uint(0), call.Uint(1), &address);
+  } else {
+    status = engine.Descriptor(call.Uint(0), call.Uint(1));
+    if (status >= 0) status = SocketLocalAddress(status, &address);
   }
   if (status < 0) return call.Int(status);
   napi_value result;

@@ -73,12 +73,13 @@ void Engine::Close() {
 
 // Slots
 
-Socket* Engine::Adopt(int fd, SocketRole role) {
+Socket* Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer) {
   uint32_t index;
   Socket* socket = sockets_.Allocate(&index);
   if (socket == nullptr) return nullptr;
   socket->fd = fd;
   socket->role = role;
+  socket->peer = peer;
   socket->is_connected = role == SocketRole::kStream;
   socket->receive_size = kSmallReceive;
   if (poller_->Add(fd, Token(socket)) < 0) {
@@ -104,7 +105,10 @@ void Engine::DeliverClosed() {
   size_t delivered = 0;
   for (; delivered < closed_.size(); delivered++) {
     const uint32_t index = closed_[delivered];
-    if (!completions_.Push(CQ_CLOSED, index, sockets_.GenerationOf(index), 0)) break;
+    const Socket* socket = sockets_.Get(index, sockets_.GenerationOf(index));
+    // What could not be sent after JS asked for the close is told only here.
+    const int32_t result = socket->has_failed && socket->has_report ? socket->report : 0;
+    if (!completions_.Push(CQ_CLOSED, index, socket->generation, result)) break;
     expired_.push_back(index);
   }
   closed_.erase(closed_.begin(), closed_.begin() + static_cast<ptrdiff_t>(delivered));
@@ -113,7 +117,7 @@ void Engine::DeliverClosed() {
 int32_t Engine::Listen(const char* host, uint16_t port, uint32_t flags, int backlog) {
   const int32_t fd = SocketListen(host, port, flags, backlog);
   if (fd < 0) return fd;
-  Socket* listener = Adopt(fd, SocketRole::kListener);
+  Socket* listener = Adopt(fd, SocketRole::kListener, PeerAddress());
   if (listener != nullptr) return static_cast<int32_t>(listener->index);
   SocketClose(fd, false);
   return -ENOMEM;
@@ -121,9 +125,10 @@ int32_t Engine::Listen(const char* host, uint16_t port, uint32_t flags, int back
 
 int32_t Engine::Connect(const char* host, uint16_t port, uint32_t flags) {
   bool in_progress = false;
-  const int32_t fd = SocketConnect(host, port, flags, &in_progress);
+  PeerAddress peer;
+  const int32_t fd = SocketConnect(host, port, flags, &peer, &in_progress);
   if (fd < 0) return fd;
-  Socket* socket = Adopt(fd, SocketRole::kConnecting);
+  Socket* socket = Adopt(fd, SocketRole::kConnecting, peer);
   if (socket == nullptr) {
     SocketClose(fd, false);
     return -ENOMEM;
@@ -136,6 +141,11 @@ int32_t Engine::Connect(const char* host, uint16_t port, uint32_t flags) {
     Report(socket, 0);
   }
   return static_cast<int32_t>(socket->index);
+}
+
+int32_t Engine::FormatPeer(uint32_t index, uint32_t generation, AddressText* address) {
+  const Socket* socket = sockets_.Get(index, generation);
+  return socket == nullptr ? -EBADF : evloop::FormatPeer(socket->peer, address);
 }
 
 int32_t Engine::Descriptor(uint32_t index, uint32_t generation) {
@@ -172,7 +182,10 @@ void Engine::Perform(uint32_t position) {
     case OP_TIMER_START_IN:
       // One clock read serves all of this drain; it is later than any of the calls.
       if (drain_ms_ == 0) drain_ms_ = NowMs();
-      wheel_.Start(index, generation, drain_ms_ + EntryDouble(entry));
+      // JS reads from the entry what the deadline has become.
+      entry[kOp] = OP_TIMER_START;
+      SetEntryDouble(entry, drain_ms_ + EntryDouble(entry));
+      wheel_.Start(index, generation, EntryDouble(entry));
       return;
     case OP_TIMER_CANCEL:
       wheel_.Cancel(index, generation);
@@ -427,7 +440,7 @@ void Engine::HandleWritable(Socket* socket) {
   if (socket->role == SocketRole::kConnecting) return FinishConnect(socket);
   if (socket->backlog_used > 0) {
     SendBacklog(socket);
-  } else if (socket->wants_writable) {
+  } else if (socket->wants_writable && !socket->has_failed) {
     socket->wants_writable = false;
     Report(socket, 0);
   }
@@ -488,14 +501,15 @@ bool Engine::Receive(Socket* socket) {
 bool Engine::Accept(Socket* listener) {
   for (uint32_t i = 0; i < kAcceptBatch; i++) {
     if (completions_.Free() == 0) return false;
-    const int32_t fd = SocketAccept(listener->fd);
+    PeerAddress peer;
+    const int32_t fd = SocketAccept(listener->fd, &peer);
     if (fd == -EAGAIN) {
       WaitForInput(listener);
       return true;
     }
     // The peer gave up while it was queued, or the network failed before it was accepted (accept(2)).
     if (fd < 0 && !IsShortage(fd) && fd != -EBADF && fd != -EINVAL) continue;
-    Socket* socket = fd < 0 ? nullptr : Adopt(fd, SocketRole::kStream);
+    Socket* socket = fd < 0 ? nullptr : Adopt(fd, SocketRole::kStream, peer);
     if (socket == nullptr) {
       if (fd >= 0) SocketClose(fd, true);
       // JS decides when to try again; the connections stay in the backlog meanwhile.

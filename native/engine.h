@@ -45,7 +45,7 @@ struct Socket {
   bool wants_writable = false;  // JS holds bytes and waits for room.
   bool has_failed = false;      // A send failed and was reported; later ones are dropped.
   bool has_report = false;      // `report` waits to be delivered.
-  int32_t report = 0;           // Result of the next CQ_SEND or CQ_CONNECT.
+  int32_t report = 0;           // Result of the next CQ_SEND or CQ_CONNECT; of CQ_CLOSED if it comes first.
   uint32_t receive_size = 0;    // Bytes asked for at the next receive; adapts to what arrives.
   uint32_t first_send = 0;      // Ring positions of this drain's sends, linked through the entries.
   uint32_t last_send = 0;
@@ -53,6 +53,7 @@ struct Socket {
   uint32_t backlog_sent = 0;
   uint32_t backlog_capacity = 0;
   uint8_t* backlog = nullptr;   // malloc'd, owned.
+  PeerAddress peer;
 };
 
 struct EngineMemory {
@@ -100,6 +101,9 @@ class Engine {
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
   // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or -EBADF.
   int32_t Backlog(uint32_t index, uint32_t generation);
+  // The address of the other end, also after the descriptor was closed, until the slot is freed.
+  // 0 or -errno.
+  int32_t FormatPeer(uint32_t index, uint32_t generation, AddressText* address);
   // The descriptor behind a slot, or -EBADF.
   int32_t Descriptor(uint32_t index, uint32_t generation);
 
@@ -107,7 +111,7 @@ class Engine {
   void Notify() { waker_.Notify(); }
 
  private:
-  Socket* Adopt(int fd, SocketRole role);
+  Socket* Adopt(int fd, SocketRole role, const PeerAddress& peer);
   void Release(Socket* socket, bool reset);
   void DeliverClosed();
 

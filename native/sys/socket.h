@@ -30,12 +30,21 @@ struct AddressText {
   char text[64];
 };
 
+// A peer in the few bytes the engine keeps of it: getpeername(2) fails once the peer has reset the
+// connection.
+struct PeerAddress {
+  uint8_t bytes[16] = {};
+  uint16_t port = 0;
+  uint8_t family = 0;  // 4, 6, or 0 while there is none.
+};
+
 // Opens, binds and listens. `host` is a numeric address.
 int32_t SocketListen(const char* host, uint16_t port, uint32_t flags, int backlog);
 // Accepts one connection; -EAGAIN when none waits. Options are inherited from the listener.
-int32_t SocketAccept(int listener);
+int32_t SocketAccept(int listener, PeerAddress* peer);
 // Opens a socket and starts connecting it; `*in_progress` says whether the outcome is still open.
-int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, bool* in_progress);
+int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, PeerAddress* peer,
+                      bool* in_progress);
 // The outcome of a connect after writability: 0, -errno, or -EINPROGRESS when the event was spurious.
 int32_t SocketConnectResult(int fd);
 int32_t SocketReceive(int fd, uint8_t* into, size_t capacity);
@@ -47,6 +56,7 @@ void SocketClose(int fd, bool reset);
 int32_t SocketSetNoDelay(int fd, bool on);
 int32_t SocketSetKeepAlive(int fd, bool on, uint32_t delay_seconds);
 int32_t SocketLocalAddress(int fd, AddressText* address);
-int32_t SocketPeerAddress(int fd, AddressText* address);
+// -ENOTCONN when there is none.
+int32_t FormatPeer(const PeerAddress& peer, AddressText* address);
 
 }  // namespace evloop

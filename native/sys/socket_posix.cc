@@ -55,6 +55,22 @@ int32_t Format(const Address& from, AddressText* address) {
   return -EAFNOSUPPORT;
 }
 
+PeerAddress Compact(const sockaddr_storage& from) {
+  PeerAddress peer;
+  if (from.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&from);
+    memcpy(peer.bytes, &v4->sin_addr, sizeof(v4->sin_addr));
+    peer.port = ntohs(v4->sin_port);
+    peer.family = 4;
+  } else if (from.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&from);
+    memcpy(peer.bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
+    peer.port = ntohs(v6->sin6_port);
+    peer.family = 6;
+  }
+  return peer;
+}
+
 int32_t SetOption(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
@@ -106,13 +122,21 @@ int32_t SocketListen(const char* host, uint16_t port, uint32_t flags, int backlo
   return fd;
 }
 
-int32_t SocketAccept(int listener) {
-  return Transfer([=] { return accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+int32_t SocketAccept(int listener, PeerAddress* peer) {
+  sockaddr_storage from;
+  socklen_t size = sizeof(from);
+  const int32_t fd = Transfer([&] {
+    return accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  });
+  if (fd >= 0) *peer = Compact(from);
+  return fd;
 }
 
-int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, bool* in_progress) {
+int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, PeerAddress* peer,
+                      bool* in_progress) {
   Address address;
   if (!Parse(host, port, &address)) return -EINVAL;
+  *peer = Compact(address.storage);
   const int32_t fd = Open(address);
   if (fd < 0) return fd;
   if ((flags & SOCKET_NO_DELAY) != 0) {
@@ -186,11 +210,12 @@ int32_t SocketLocalAddress(int fd, AddressText* address) {
   return Format(from, address);
 }
 
-int32_t SocketPeerAddress(int fd, AddressText* address) {
-  Address from = {};
-  from.size = sizeof(from.storage);
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&from.storage), &from.size) != 0) return -errno;
-  return Format(from, address);
+int32_t FormatPeer(const PeerAddress& peer, AddressText* address) {
+  if (peer.family == 0) return -ENOTCONN;
+  address->family = peer.family;
+  address->port = peer.port;
+  const int family = peer.family == 4 ? AF_INET : AF_INET6;
+  return inet_ntop(family, peer.bytes, address->text, sizeof(address->text)) ? 0 : -errno;
 }
 
 }  // namespace evloop

@@ -1,6 +1,12 @@
 // Opens TCP connections.
 import { systemError } from '../base/errors.js';
-import { validateBoolean, validateFunction, validateInteger, validateObject, validateString } from '../base/validate.js';
+import {
+  validateBoolean,
+  validateFunction,
+  validateInteger,
+  validateObject,
+  validateString,
+} from '../base/validate.js';
 import { captureContext } from '../core/context.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import * as abi from '../native/abi.js';
@@ -114,7 +120,9 @@ class Connecting<T> extends Future<T> {
     for (let address = this.#addresses.shift(); address !== undefined; address = this.#addresses.shift()) {
       try {
         const where = { address, port: this.#port };
-        this.#attempt = new Attempt(this._loop, where, this.#flags, (error, slot) => this.#onSettled(error, slot));
+        this.#attempt = new Attempt(this._loop, where, this.#flags, (error, slot) =>
+          this.#onSettled(error, slot),
+        );
         return;
       } catch (error) {
         this.#errors.push(error as Error);

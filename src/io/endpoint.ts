@@ -263,6 +263,7 @@ export class Endpoint implements CompletionTarget {
     this.#isReceiving = false;
     this.#state = STATE_CLOSING;
     this.#discard();
+    this.#rememberAddresses();
     this.loop._rings.submit(abi.OP_RESET, this.index, this.generation, 0, 0);
   }
 
@@ -288,7 +289,7 @@ export class Endpoint implements CompletionTarget {
         this.#onSend(result);
         return;
       case abi.CQ_CLOSED:
-        this.#onClosed();
+        this.#onClosed(result);
         return;
     }
   }
@@ -327,9 +328,10 @@ export class Endpoint implements CompletionTarget {
     }
   }
 
-  #onClosed(): void {
+  #onClosed(result: number): void {
     if (this.#state === STATE_CLOSED) return;
     this.#state = STATE_CLOSED;
+    if (result < 0) this.error ??= systemError(result, 'send');
     this.#discard();
     this.loop._detach(this.index, this);
     if (this.#isReferenced) this.loop._reference(-1);

@@ -128,7 +128,10 @@ export class Server {
   #isClosing = false;
 
   /** @internal */
-  constructor(loop: LoopCore, serve: (this: Server, slot: SlotRef, context: ContextSnapshot | null) => Connection) {
+  constructor(
+    loop: LoopCore,
+    serve: (this: Server, slot: SlotRef, context: ContextSnapshot | null) => Connection,
+  ) {
     this.#loop = loop;
     this.#context = captureContext();
     this.#serve = serve.bind(this);
@@ -310,7 +313,11 @@ function start(loop: LoopCore, options: ListenOptions, make: () => Server): Futu
   const numeric = options.host === undefined ? null : numericHost(options.host);
   if (options.host === undefined) begin(ANY_ADDRESSES);
   else if (numeric !== null) begin([numeric]);
-  else resolveHost(options.host).then(begin, (error: unknown) => void (future.done() || future.setException(error)));
+  else
+    resolveHost(options.host).then(
+      begin,
+      (error: unknown) => void (future.done() || future.setException(error)),
+    );
   return future;
 }
 

@@ -88,7 +88,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #drainers: Future<void>[] | null = null;
   #drainCount = 0;
   #lateWrites = 0;
-  #closed: Future<void> | null = null;
+  #closeWaiters: Future<void>[] | null = null;
   #onClosedHook: ((stream: Stream) => void) | null = null;
 
   /** `options` are checked already. @internal */
@@ -284,13 +284,13 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#wakeReader();
   }
 
-  /** Fulfilled once the socket is closed, no matter why. */
+  /** Fulfilled once the socket is closed, no matter why. A cancel point. */
   get closed(): Awaitable<void> {
-    if (this.#closed === null) {
-      this.#closed = new Future<void>(this.#endpoint.loop);
-      if (this.#endpoint.isClosed) this.#closed.setResult();
-    }
-    return this.#closed;
+    // Each gets a future of its own, which a cancelled task may cancel.
+    const future = new Future<void>(this.#endpoint.loop);
+    if (this.#endpoint.isClosed) future.setResult();
+    else (this.#closeWaiters ??= []).push(future);
+    return future;
   }
 
   /** Whether the stream is closed or about to be. */
@@ -362,7 +362,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     if (this.#chunk === null) this.#chunk = chunk;
     else (this.#chunks ??= new Deque<Buffer>()).push(chunk);
     if (!this.#wantsAll) this.#wakeReader();
-    if (this.#unreadBytes <= 2 * this.#limit || this.#isPaused || this.#wantsAll) return;
+    if (this.#unreadBytes <= 2 * this.#limit || this.#isPaused || this.#isAllWanted()) return;
     this.#isPaused = true;
     this.#endpoint.stopReceiving();
   }
@@ -390,8 +390,14 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#wakeReader();
     const error = this.#endpoint.error ?? connectionLost();
     for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
-    if (this.#closed !== null && !this.#closed.done()) this.#closed.setResult();
+    for (const waiter of this.#closeWaiters ?? []) waiter.setResultUnlessDone();
+    this.#closeWaiters = null;
     this.#onClosedHook?.(this);
+  }
+
+  // Somebody who was cancelled wants nothing any more.
+  #isAllWanted(): boolean {
+    return this.#wantsAll && this.#reader !== null && !this.#reader.done();
   }
 
   #wakeReader(): void {

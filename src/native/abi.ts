@@ -111,7 +111,7 @@ export const CQ_ACCEPT = 4;
 export const CQ_CONNECT = 5;
 /** Another thread called notify(). */
 export const CQ_NOTIFY = 6;
-/** The descriptor is closed; the last completion of its generation. */
+/** The last of a generation; result: 0, or -errno when written bytes were lost. */
 export const CQ_CLOSED = 7;
 
 // What turn() leaves in CTL_TURN_RESULT.
