@@ -1,0 +1,114 @@
+// What the core has to reach, and the only place where that is written down.
+//
+// `limit` is the bar itself; `--check` allows `margin` times as much, because machines that run tests
+// are busy and differ from the one the bars were set on. Without a margin the bar is exact.
+
+/** Processor time a bare generator step takes where the bars in nanoseconds were set. */
+export const REFERENCE_STEP_NS = 17;
+
+const MARGIN = 1.35;
+
+/**
+ * @typedef {object} Bar
+ * @property {string} table
+ * @property {string} metric
+ * @property {string} contender
+ * @property {string} [rival] the limit is a multiple of what it needs; without it, in the metric's unit
+ * @property {number} limit at most
+ * @property {number} margin for --check
+ * @property {boolean} [isScaled] the limit grows with the time a bare generator step takes here
+ */
+
+/** @type {readonly Bar[]} */
+export const bars = [
+  ...['evloop generator', 'evloop async'].flatMap((contender) => [
+    { table: 'echo/50x64', metric: 'cpu', contender, rival: 'C epoll', limit: 1.08, margin: MARGIN },
+    { table: 'echo/50x64', metric: 'cpu', contender, rival: 'node:net', limit: 0.65, margin: MARGIN },
+    { table: 'echo/1x64', metric: 'p50', contender, rival: 'node:net', limit: 1.05, margin: MARGIN },
+    { table: 'echo/10x200k', metric: 'cpu', contender, rival: 'C epoll', limit: 1.15, margin: MARGIN },
+    { table: 'connections/10k', metric: 'memory', contender, limit: 2048, margin: MARGIN },
+  ]),
+  {
+    table: 'task-switch/100',
+    metric: 'cpuNs',
+    contender: 'evloop generator tasks',
+    limit: 40,
+    margin: MARGIN,
+    isScaled: true,
+  },
+  {
+    table: 'spawn-join/empty',
+    metric: 'cpuNs',
+    contender: 'evloop generator tasks',
+    limit: 400,
+    margin: MARGIN,
+    isScaled: true,
+  },
+  ...[24, 26].map((major) => ({
+    table: 'await-future/resolved',
+    metric: 'cpuNs',
+    contender: `evloop Future, Node ${major}`,
+    rival: `native promise, Node ${major}`,
+    limit: 2,
+    margin: MARGIN,
+  })),
+  {
+    table: 'timers/at-once',
+    metric: 'cpuNs',
+    contender: 'evloop',
+    rival: 'Node',
+    limit: 1 / 8,
+    margin: MARGIN,
+  },
+  ...['startNs', 'cancelNs', 'expireNs'].map((metric) => ({
+    table: 'timers/million',
+    metric,
+    contender: 'evloop',
+    rival: 'Node',
+    limit: 1,
+    margin: 1,
+  })),
+  { table: 'timers/million', metric: 'kept', contender: 'evloop', limit: 0.1, margin: 1 },
+  {
+    table: 'call-soon/turn',
+    metric: 'cpuNs',
+    contender: 'evloop callSoon',
+    rival: 'setImmediate',
+    limit: 0.6,
+    margin: MARGIN,
+  },
+  {
+    table: 'wake-up/worker',
+    metric: 'p50',
+    contender: 'evloop LoopRemote',
+    rival: 'MessagePort',
+    limit: 0.6,
+    margin: MARGIN,
+  },
+  { table: 'idle/10s', metric: 'main', contender: 'evloop', limit: 0, margin: 1 },
+  { table: 'idle/10s', metric: 'calls', contender: 'evloop', limit: 0, margin: 1 },
+  ...['http', 'fileP50', 'timeoutP50'].map((metric) => ({
+    table: 'coexistence/node',
+    metric,
+    contender: 'beside evloop',
+    rival: 'alone',
+    limit: 3,
+    margin: MARGIN,
+  })),
+  ...['echo', 'callLaterP50'].map((metric) => ({
+    table: 'coexistence/evloop',
+    metric,
+    contender: 'beside node:http',
+    rival: 'alone',
+    limit: 3,
+    margin: MARGIN,
+  })),
+  ...['http', 'echo'].map((metric) => ({
+    table: 'coexistence/both',
+    metric,
+    contender: 'evloop, at once',
+    rival: 'evloop, one after the other',
+    limit: 3,
+    margin: MARGIN,
+  })),
+];

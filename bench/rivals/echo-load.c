@@ -1,0 +1,551 @@
+// Closed-loop TCP load: every connection keeps a fixed number of requests under way and sends the
+// next one when an answer is complete. Every echoed byte is compared with what was sent.
+//
+// usage: echo-load HOST PORT [--connections N] [--size BYTES] [--pipeline N] [--warmup S]
+//                  [--seconds S] [--idle N] [--lines] [--http] [--pid PID]
+//   --lines  requests end with a newline and contain no other
+//   --http   requests are GET /, answers are as long as the first one
+//   --idle   connections opened behind the warm-up that stay silent
+//   --pid    the server: its processor time and memory are read at the edges of the measured window
+//
+// Prints one line of JSON. Exit code 0 only if everything sent came back right.
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <netinet/tcp.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+  STAGING_BYTES = 256 * 1024,
+  MAX_EVENTS = 1024,
+  PATTERN_SPAN = 65521,  // Prime, so that requests start everywhere in the pattern.
+  HEADER_BYTES = 65536,
+  BUCKET_BITS = 6,  // 64 buckets for each power of two: 1.6 % wide.
+  BUCKETS = (65 - BUCKET_BITS) << BUCKET_BITS,
+  SETTLE_MS = 500,
+  DRAIN_MS = 3000,
+};
+
+typedef struct {
+  int fd;
+  uint32_t number;
+  bool waits_for_room;
+  uint64_t begun;  // Requests that may be sent.
+  uint64_t sent;   // Requests sent whole; sent_bytes more of the next one.
+  size_t sent_bytes;
+  uint64_t answered;  // Answers received whole; answer_bytes more of the next one.
+  size_t answer_bytes;
+  uint64_t* begun_at;  // Times of the requests under way, a ring of `pipeline`.
+} Connection;
+
+typedef struct {
+  double server_seconds;
+  double server_user_seconds;
+  double server_system_seconds;
+  double client_seconds;
+  double busy_seconds;  // Of the whole machine, time taken by the hypervisor included.
+} Usage;
+
+static struct {
+  struct sockaddr_in address;
+  uint32_t connections;
+  uint32_t idle;
+  uint32_t pipeline;
+  size_t size;
+  double warmup;
+  double seconds;
+  bool is_lines;
+  bool is_http;
+  int pid;
+} options = {.connections = 1, .pipeline = 1, .size = 64, .warmup = 1, .seconds = 5};
+
+static const char http_request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
+static const char http_ok[] = "HTTP/1.1 200";
+static size_t request_size;
+static size_t answer_size;
+static char* pattern;
+static char staging[STAGING_BYTES];
+
+static int poller;
+static Connection* connections;
+static bool is_draining;
+static uint32_t errors;
+static uint64_t answers;
+static uint64_t slowest_ns;
+static uint64_t histogram[BUCKETS];
+
+static void Die(const char* what) {
+  perror(what);
+  exit(1);
+}
+
+static uint64_t Now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+// Latency
+
+static unsigned BucketOf(uint64_t value) {
+  if (value < (1u << BUCKET_BITS)) return (unsigned)value;
+  unsigned exponent = 63u - (unsigned)__builtin_clzll(value);
+  unsigned shift = exponent - BUCKET_BITS;
+  return ((shift + 1) << BUCKET_BITS) + (unsigned)((value >> shift) & ((1u << BUCKET_BITS) - 1));
+}
+
+static double MiddleOf(unsigned bucket) {
+  if (bucket < (1u << BUCKET_BITS)) return bucket;
+  unsigned shift = (bucket >> BUCKET_BITS) - 1;
+  double mantissa = (1u << BUCKET_BITS) + (bucket & ((1u << BUCKET_BITS) - 1)) + 0.5;
+  return mantissa * (double)(1ull << shift);
+}
+
+static double Percentile(double share) {
+  uint64_t wanted = (uint64_t)(share * (double)answers);
+  uint64_t seen = 0;
+  for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
+    seen += histogram[bucket];
+    if (seen > wanted) return MiddleOf(bucket) / 1e3;
+  }
+  return (double)slowest_ns / 1e3;
+}
+
+// Requests
+
+// What request `sequence` of a connection consists of; with lines, all but its last byte.
+static const char* Content(const Connection* connection, uint64_t sequence) {
+  if (options.is_http) return http_request;
+  return pattern + (connection->number * 7919u + sequence * 104729u) % PATTERN_SPAN;
+}
+
+static void MakePattern(void) {
+  size_t length = PATTERN_SPAN + options.size;
+  uint64_t state = 0x9E3779B97F4A7C15u;
+  pattern = malloc(length);
+  if (pattern == NULL) Die("malloc");
+  for (size_t i = 0; i < length; i++) {
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    pattern[i] = (char)(state >> 32);
+    if (options.is_lines && pattern[i] == '\n') pattern[i] = ' ';
+  }
+}
+
+static void Fail(Connection* connection, const char* why) {
+  if (errors++ < 5) fprintf(stderr, "connection %u: %s\n", connection->number, why);
+  close(connection->fd);
+  connection->fd = -1;
+}
+
+static void Watch(int operation, Connection* connection, uint32_t events) {
+  struct epoll_event event = {.events = events, .data.ptr = connection};
+  if (epoll_ctl(poller, operation, connection->fd, &event) != 0) Die("epoll_ctl");
+}
+
+// Copies what is to be sent next; returns its length.
+static size_t Stage(const Connection* connection) {
+  size_t length = 0;
+  size_t offset = connection->sent_bytes;
+  for (uint64_t i = connection->sent; i < connection->begun && length < STAGING_BYTES; i++) {
+    size_t part = request_size - offset;
+    if (part > STAGING_BYTES - length) part = STAGING_BYTES - length;
+    memcpy(staging + length, Content(connection, i) + offset, part);
+    length += part;
+    if (options.is_lines && offset + part == request_size) staging[length - 1] = '\n';
+    offset = 0;
+  }
+  return length;
+}
+
+static void Send(Connection* connection) {
+  while (connection->sent < connection->begun) {
+    size_t length = Stage(connection);
+    ssize_t taken = send(connection->fd, staging, length, MSG_NOSIGNAL);
+    if (taken < 0 && errno != EAGAIN) {
+      Fail(connection, strerror(errno));
+      return;
+    }
+    if (taken > 0) {
+      size_t total = connection->sent_bytes + (size_t)taken;
+      connection->sent += total / request_size;
+      connection->sent_bytes = total % request_size;
+    }
+    if (taken < (ssize_t)length) {
+      if (!connection->waits_for_room) Watch(EPOLL_CTL_MOD, connection, EPOLLIN | EPOLLOUT);
+      connection->waits_for_room = true;
+      return;
+    }
+  }
+  if (connection->waits_for_room) Watch(EPOLL_CTL_MOD, connection, EPOLLIN);
+  connection->waits_for_room = false;
+}
+
+static bool IsRight(const Connection* connection, const char* bytes, size_t length) {
+  size_t offset = connection->answer_bytes;
+  if (options.is_http) {
+    size_t checked = sizeof http_ok - 1;
+    if (offset >= checked) return true;
+    if (length > checked - offset) length = checked - offset;
+    return memcmp(bytes, http_ok + offset, length) == 0;
+  }
+  if (options.is_lines && offset + length == request_size) {
+    length--;
+    if (bytes[length] != '\n') return false;
+  }
+  return memcmp(bytes, Content(connection, connection->answered) + offset, length) == 0;
+}
+
+static void OnAnswer(Connection* connection, uint64_t now) {
+  uint64_t* begun_at = &connection->begun_at[connection->answered % options.pipeline];
+  uint64_t elapsed = now - *begun_at;
+  histogram[BucketOf(elapsed)]++;
+  answers++;
+  if (elapsed > slowest_ns) slowest_ns = elapsed;
+  connection->answered++;
+  connection->answer_bytes = 0;
+  if (is_draining) return;
+  // As many requests are under way as the ring holds, so the next one takes this one's place.
+  *begun_at = now;
+  connection->begun++;
+}
+
+// Returns false when the connection failed.
+static bool TakeAnswers(Connection* connection, const char* bytes, size_t length) {
+  uint64_t now = Now();
+  while (length > 0) {
+    bool is_expected = connection->answered < connection->sent ||
+                       (connection->answered == connection->sent && connection->sent_bytes > 0);
+    size_t part = answer_size - connection->answer_bytes;
+    if (part > length) part = length;
+    if (!is_expected || !IsRight(connection, bytes, part)) {
+      Fail(connection, is_expected ? "wrong bytes came back" : "more came back than was sent");
+      return false;
+    }
+    bytes += part;
+    length -= part;
+    connection->answer_bytes += part;
+    if (connection->answer_bytes == answer_size) OnAnswer(connection, now);
+  }
+  return true;
+}
+
+static void Receive(Connection* connection) {
+  static char input[STAGING_BYTES];
+  ssize_t length = recv(connection->fd, input, sizeof input, 0);
+  if (length < 0 && errno == EAGAIN) return;
+  if (length <= 0) {
+    Fail(connection, length == 0 ? "closed by the server" : strerror(errno));
+  } else if (TakeAnswers(connection, input, (size_t)length)) {
+    Send(connection);
+  }
+}
+
+// Connections
+
+static int Connect(void) {
+  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  int on = 1;
+  if (fd < 0) Die("socket");
+  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  if (connect(fd, (struct sockaddr*)&options.address, sizeof options.address) != 0) Die("connect");
+  return fd;
+}
+
+static void OpenConnections(void) {
+  connections = calloc(options.connections, sizeof *connections);
+  if (connections == NULL) Die("calloc");
+  for (uint32_t i = 0; i < options.connections; i++) {
+    Connection* connection = &connections[i];
+    connection->number = i;
+    connection->begun_at = calloc(options.pipeline, sizeof *connection->begun_at);
+    if (connection->begun_at == NULL) Die("calloc");
+    connection->fd = Connect();
+    if (fcntl(connection->fd, F_SETFL, O_NONBLOCK) != 0) Die("fcntl");
+    Watch(EPOLL_CTL_ADD, connection, EPOLLIN);
+  }
+}
+
+// Begins as many requests on each connection as may be under way.
+static void BeginAll(void) {
+  is_draining = false;
+  for (uint32_t i = 0; i < options.connections; i++) {
+    Connection* connection = &connections[i];
+    if (connection->fd < 0) continue;
+    uint64_t now = Now();
+    while (connection->begun - connection->answered < options.pipeline) {
+      connection->begun_at[connection->begun++ % options.pipeline] = now;
+    }
+    Send(connection);
+  }
+}
+
+static uint32_t CountWaiting(void) {
+  uint32_t waiting = 0;
+  for (uint32_t i = 0; i < options.connections; i++) {
+    const Connection* connection = &connections[i];
+    if (connection->fd >= 0 && connection->answered < connection->begun) waiting++;
+  }
+  return waiting;
+}
+
+static void RunUntil(uint64_t deadline) {
+  static struct epoll_event events[MAX_EVENTS];
+  while (Now() < deadline && errors < options.connections) {
+    int count = epoll_wait(poller, events, MAX_EVENTS, 10);
+    for (int i = 0; i < count; i++) {
+      Connection* connection = events[i].data.ptr;
+      if (connection->fd < 0) continue;
+      if (events[i].events & ~(uint32_t)EPOLLOUT) Receive(connection);
+      if (connection->fd >= 0 && (events[i].events & EPOLLOUT)) Send(connection);
+    }
+    if (is_draining && CountWaiting() == 0) return;
+  }
+}
+
+// Lets everything that is under way come back; returns how many connections still miss something.
+static uint32_t Drain(void) {
+  is_draining = true;
+  RunUntil(Now() + DRAIN_MS * 1000000ull);
+  return CountWaiting();
+}
+
+static double Seconds(struct timeval time) {
+  return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+// How long the server's answer to one request is.
+static size_t LearnHttpAnswerSize(void) {
+  static char answer[HEADER_BYTES + 1];
+  size_t length = 0;
+  int fd = Connect();
+  if (send(fd, http_request, sizeof http_request - 1, MSG_NOSIGNAL) < 0) Die("send");
+  for (;;) {
+    ssize_t received = recv(fd, answer + length, HEADER_BYTES - length, 0);
+    if (received <= 0) Die("recv");
+    length += (size_t)received;
+    answer[length] = '\0';
+    const char* end = strstr(answer, "\r\n\r\n");
+    const char* field = strcasestr(answer, "\r\ncontent-length:");
+    if (end == NULL) continue;
+    if (field == NULL || field > end) {
+      fprintf(stderr, "the answer has no Content-Length\n");
+      exit(1);
+    }
+    close(fd);
+    return (size_t)(end + 4 - answer) + strtoul(field + strlen("\r\ncontent-length:"), NULL, 10);
+  }
+}
+
+// The server and the machine
+
+// All threads, in nanoseconds; /proc/PID/stat counts in hundredths of a second.
+static double ServerSeconds(void) {
+  char path[64];
+  double nanoseconds = 0;
+  snprintf(path, sizeof path, "/proc/%d/task", options.pid);
+  DIR* tasks = opendir(path);
+  if (tasks == NULL) return 0;
+  for (struct dirent* entry; (entry = readdir(tasks)) != NULL;) {
+    double ran = 0;
+    if (entry->d_name[0] == '.') continue;
+    snprintf(path, sizeof path, "/proc/%d/task/%.16s/schedstat", options.pid, entry->d_name);
+    FILE* file = fopen(path, "r");
+    if (file == NULL) continue;
+    if (fscanf(file, "%lf", &ran) == 1) nanoseconds += ran;
+    fclose(file);
+  }
+  closedir(tasks);
+  return nanoseconds / 1e9;
+}
+
+static void ReadServerSplit(Usage* usage) {
+  char path[64];
+  snprintf(path, sizeof path, "/proc/%d/stat", options.pid);
+  FILE* file = fopen(path, "r");
+  if (file == NULL) return;
+  double user = 0;
+  double system = 0;
+  // The name in parentheses may contain spaces; utime and stime are the fields 14 and 15.
+  if (fscanf(file, "%*[^)]) %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lf %lf", &user, &system) ==
+      2) {
+    usage->server_user_seconds = user / (double)sysconf(_SC_CLK_TCK);
+    usage->server_system_seconds = system / (double)sysconf(_SC_CLK_TCK);
+  }
+  fclose(file);
+}
+
+static double BusySeconds(void) {
+  FILE* file = fopen("/proc/stat", "r");
+  if (file == NULL) return 0;
+  double user, nice, system, idle, iowait, irq, softirq, steal;
+  int fields = fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system, &idle,
+                      &iowait, &irq, &softirq, &steal);
+  fclose(file);
+  if (fields != 8) return 0;
+  return (user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
+}
+
+static Usage ReadUsage(void) {
+  Usage usage = {0};
+  struct rusage own;
+  getrusage(RUSAGE_SELF, &own);
+  usage.client_seconds = Seconds(own.ru_utime) + Seconds(own.ru_stime);
+  usage.busy_seconds = BusySeconds();
+  if (options.pid == 0) return usage;
+  usage.server_seconds = ServerSeconds();
+  ReadServerSplit(&usage);
+  return usage;
+}
+
+static double ServerResidentKib(void) {
+  char line[256];
+  double resident = 0;
+  snprintf(line, sizeof line, "/proc/%d/status", options.pid);
+  FILE* file = options.pid == 0 ? NULL : fopen(line, "r");
+  if (file == NULL) return 0;
+  while (fgets(line, sizeof line, file) != NULL) {
+    if (sscanf(line, "VmRSS: %lf", &resident) == 1) break;
+  }
+  fclose(file);
+  return resident;
+}
+
+static void SleepMs(unsigned milliseconds) {
+  struct timespec time = {.tv_sec = milliseconds / 1000,
+                          .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+  nanosleep(&time, NULL);
+}
+
+static void ParseOptions(int argc, char** argv) {
+  static const struct option names[] = {{"connections", required_argument, NULL, 'c'},
+                                        {"size", required_argument, NULL, 's'},
+                                        {"pipeline", required_argument, NULL, 'p'},
+                                        {"warmup", required_argument, NULL, 'w'},
+                                        {"seconds", required_argument, NULL, 't'},
+                                        {"idle", required_argument, NULL, 'i'},
+                                        {"lines", no_argument, NULL, 'l'},
+                                        {"http", no_argument, NULL, 'h'},
+                                        {"pid", required_argument, NULL, 'P'},
+                                        {NULL, 0, NULL, 0}};
+  for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
+    switch (name) {
+      case 'c':
+        options.connections = (uint32_t)atoi(optarg);
+        break;
+      case 's':
+        options.size = (size_t)atol(optarg);
+        break;
+      case 'p':
+        options.pipeline = (uint32_t)atoi(optarg);
+        break;
+      case 'w':
+        options.warmup = atof(optarg);
+        break;
+      case 't':
+        options.seconds = atof(optarg);
+        break;
+      case 'i':
+        options.idle = (uint32_t)atoi(optarg);
+        break;
+      case 'l':
+        options.is_lines = true;
+        break;
+      case 'h':
+        options.is_http = true;
+        break;
+      case 'P':
+        options.pid = atoi(optarg);
+        break;
+      default:
+        exit(2);
+    }
+  }
+  bool is_complete = argc - optind == 2 && options.connections > 0 && options.pipeline > 0 &&
+                     options.size > 0 && options.seconds > 0;
+  if (!is_complete) {
+    fprintf(stderr, "usage: %s HOST PORT [options]\n", argv[0]);
+    exit(2);
+  }
+  options.address.sin_family = AF_INET;
+  options.address.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
+  if (inet_pton(AF_INET, argv[optind], &options.address.sin_addr) != 1) Die(argv[optind]);
+}
+
+int main(int argc, char** argv) {
+  ParseOptions(argc, argv);
+  struct rlimit files;
+  getrlimit(RLIMIT_NOFILE, &files);
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+  poller = epoll_create1(EPOLL_CLOEXEC);
+  if (poller < 0) Die("epoll_create1");
+
+  double cold_kib = ServerResidentKib();
+  MakePattern();
+  request_size = options.is_http ? sizeof http_request - 1 : options.size;
+  answer_size = options.is_http ? LearnHttpAnswerSize() : options.size;
+  OpenConnections();
+  BeginAll();
+  RunUntil(Now() + (uint64_t)(options.warmup * 1e9));
+
+  double warm_kib = 0;
+  double open_kib = 0;
+  uint32_t lost = 0;
+  if (options.idle > 0) {
+    lost += Drain();
+    SleepMs(SETTLE_MS);
+    warm_kib = ServerResidentKib();
+    for (uint32_t i = 0; i < options.idle; i++) Connect();
+    SleepMs(SETTLE_MS);
+    open_kib = ServerResidentKib();
+    BeginAll();
+  }
+
+  memset(histogram, 0, sizeof histogram);
+  answers = 0;
+  slowest_ns = 0;
+  uint64_t begin = Now();
+  Usage before = ReadUsage();
+  RunUntil(begin + (uint64_t)(options.seconds * 1e9));
+  Usage after = ReadUsage();
+  double elapsed = (double)(Now() - begin) / 1e9;
+  uint64_t measured = answers;
+  double p50 = Percentile(0.5);
+  double p99 = Percentile(0.99);
+  double slowest = (double)slowest_ns / 1e3;
+  double end_kib = ServerResidentKib();
+  uint32_t silent = 0;
+  for (uint32_t i = 0; i < options.connections; i++) silent += connections[i].answered == 0;
+  lost += Drain();
+
+  double server = after.server_seconds - before.server_seconds;
+  double client = after.client_seconds - before.client_seconds;
+  printf("{\"seconds\":%.3f,\"answers\":%llu,\"perSecond\":%.0f,\"bytesPerSecond\":%.0f,", elapsed,
+         (unsigned long long)measured, (double)measured / elapsed,
+         (double)measured * (double)answer_size / elapsed);
+  printf("\"p50Us\":%.2f,\"p99Us\":%.2f,\"slowestUs\":%.2f,", p50, p99, slowest);
+  printf("\"errors\":%u,\"lost\":%u,\"silent\":%u,", errors, lost, silent);
+  printf("\"serverSeconds\":%.4f,\"serverUserSeconds\":%.2f,\"serverSystemSeconds\":%.2f,", server,
+         after.server_user_seconds - before.server_user_seconds,
+         after.server_system_seconds - before.server_system_seconds);
+  printf("\"clientSeconds\":%.4f,\"otherSeconds\":%.3f,", client,
+         after.busy_seconds - before.busy_seconds - server - client);
+  printf("\"coldKib\":%.0f,\"warmKib\":%.0f,\"openKib\":%.0f,\"endKib\":%.0f}\n", cold_kib,
+         warm_kib, open_kib, end_kib);
+  return errors > 0 || lost > 0 || silent > 0 || measured == 0 ? 1 : 0;
+}
