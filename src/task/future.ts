@@ -313,6 +313,11 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     this._note = null;
   }
 
+  /** The only news of the outcome went to a task that was cancelled meanwhile. @internal */
+  _lose(): void {
+    this._markRead();
+  }
+
   /** @internal */
   _watch(): void {
     this._note = {
@@ -384,6 +389,13 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     if (this._state !== PENDING) this._loop._push(handle);
     else if (this._first === null && this._rest === null) this._first = handle;
     else (this._rest ??= []).push(handle);
+  }
+
+  /** Runs `handle` although the future is pending. @internal */
+  _moveToReady(handle: Handle): void {
+    if (this._first === handle) this._first = null;
+    else this._rest = this._rest?.filter((other) => other !== handle) ?? null;
+    this._loop._push(handle);
   }
 
   // Waiting in a generator
@@ -651,7 +663,6 @@ export class Await extends Handle {
     if (task?._mustCancel === true) {
       // The outcome came, but the cancellation goes first; the outcome is lost.
       const error = task._takeCancellation(future);
-      future._markRead();
       if (this.#reject !== null) return this.#reject(error);
       future._half = SPENT;
       future._rejectHalf(error);

@@ -188,6 +188,9 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
   declare _isTracked: boolean;
   /** @internal */
   declare _cancelRequests: number;
+  // A cancellation is on its way to what the task waits for.
+  /** @internal */
+  declare _isPassingOn: boolean;
   // A cancellation is to be thrown in at the next step.
   /** @internal */
   declare _mustCancel: boolean;
@@ -228,6 +231,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     this._firstAwait = null;
     this._isTracked = false;
     this._cancelRequests = 0;
+    this._isPassingOn = false;
     this._mustCancel = false;
     this._cancelReason = undefined;
     this._mistake = null;
@@ -349,9 +353,22 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
    */
   override cancel(reason?: unknown): boolean {
     if (this.done()) return false;
+    if (this._isPassingOn) return this._breakCircle();
     this._cancelRequests++;
     this._cancelReason = this._controller === null ? reason : this._abort(this._controller, reason);
-    if (!this._cancelAwaited()) this._requestCancellation();
+    this._isPassingOn = true;
+    const isPassedOn = this._cancelAwaited();
+    this._isPassingOn = false;
+    if (!isPassedOn) this._requestCancellation();
+    return true;
+  }
+
+  // Tasks wait for each other in a circle, and none can go first: this one stops waiting.
+  _breakCircle(): boolean {
+    const wait = this._firstAwait;
+    if (this._waiting !== null) this._waiting._moveToReady(this._handle);
+    else wait?.future._moveToReady(wait);
+    this._requestCancellation();
     return true;
   }
 
@@ -401,7 +418,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     this._clearCancellation();
     // The error of what was waited for is lost, and read.
     if (awaited?.cancelled() === true) return awaited._readError();
-    awaited?._markRead();
+    awaited?._lose();
     return new CancelledError(this._cancelReason);
   }
 

@@ -307,6 +307,25 @@ describe.each(['generator', 'async function'] as const)('%s', (kind) => {
     expect(log[4]).toMatchObject({ name: 'CancelledError', reason: 'r' });
   });
 
+  test('tasks that wait for each other in a circle can be cancelled', async () => {
+    const loop = fakeLoop();
+    const body = waits(function* (_future, entries) {
+      yield tasks[entries.length === 0 ? 1 : 0]!;
+    });
+    const tasks: Task<any>[] = [
+      createTaskOn(loop, body(new Future(loop), [])),
+      createTaskOn(loop, body(new Future(loop), [1])),
+    ];
+    await loop.settle();
+    expect(tasks.map((task) => task.awaiting === tasks[1 - tasks.indexOf(task)])).toEqual([true, true]);
+    tasks[0]!.cancel('r');
+    await loop.settle();
+    expect(tasks.map((task) => [task.cancelled(), task.cancelling()])).toEqual([
+      [true, 1],
+      [true, 1],
+    ]);
+  });
+
   test('shows what it waits for', async () => {
     const loop = fakeLoop();
     const inner = createTaskOn(loop, bodies[kind](new Future(loop), []), { name: 'inner' });
