@@ -4,13 +4,23 @@ import { invalidArgType } from '../base/errors.js';
 /** What can be written. */
 export type Writable = string | Uint8Array | ArrayBuffer | DataView;
 
-// A Buffer over a range of a slab, made three times as fast as with Buffer.from().
-class ReceivedBytes extends Uint8Array {}
-Object.setPrototypeOf(ReceivedBytes.prototype, Buffer.prototype);
+type BufferMaker = new (memory: ArrayBuffer, offset: number, length: number) => Buffer;
+
+// What Buffer itself makes its instances with; called directly it is twice as fast as Buffer.from().
+const FastBuffer: BufferMaker = findMaker();
+
+function findMaker(): BufferMaker {
+  const species = (Buffer as unknown as Record<symbol, unknown>)[Symbol.species];
+  if (typeof species === 'function' && (species.prototype as unknown) === Buffer.prototype)
+    {return species as BufferMaker;}
+  class ReceivedBytes extends Uint8Array {}
+  Object.setPrototypeOf(ReceivedBytes.prototype, Buffer.prototype as object);
+  return ReceivedBytes as unknown as BufferMaker;
+}
 
 /** The bytes that native left in a slab; the range belongs to the Buffer from now on. @internal */
 export function receivedBytes(slab: ArrayBuffer, offset: number, length: number): Buffer {
-  return new ReceivedBytes(slab, offset, length) as Buffer;
+  return new FastBuffer(slab, offset, length);
 }
 
 export const NO_BYTES: Buffer = Buffer.alloc(0);

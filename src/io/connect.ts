@@ -11,10 +11,10 @@ import { captureContext } from '../core/context.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import * as abi from '../native/abi.js';
 import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
-import { Future } from '../task/future.js';
-import { wrapOn } from '../task/wrap.js';
+import { awaitNatively, type Future } from '../task/future.js';
+import { Acquisition } from './acquisition.js';
 import { makeProtocol, Transport, type Protocol } from './protocol.js';
-import { numericHost, resolveHost } from './resolve.js';
+import { resolveOn } from './resolve.js';
 import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
 
 /** Where and how to connect. */
@@ -80,39 +80,37 @@ class Attempt implements CompletionTarget {
 }
 
 /** A connection that is being opened; cancelling it closes the socket. */
-class Connecting<T> extends Future<T> {
-  readonly #addresses: string[];
+class Connecting<T> extends Acquisition<T> {
+  readonly #addresses: string[] = [];
   readonly #port: number;
   readonly #flags: number;
   readonly #make: (slot: SlotRef) => T;
   readonly #errors: Error[] = [];
   #attempt: Attempt | null = null;
 
-  constructor(loop: LoopCore, options: ConnectOptions, make: (slot: SlotRef) => T) {
-    super(loop);
+  static {
+    awaitNatively(this.prototype);
+  }
+
+  constructor(
+    loop: LoopCore,
+    options: ConnectOptions,
+    make: (slot: SlotRef) => T,
+    dispose: (made: T) => void,
+  ) {
+    super(loop, dispose);
     this.#port = options.port;
     this.#flags = options.noDelay === false ? 0 : SOCKET_NO_DELAY;
     this.#make = make;
-    this.#addresses = [];
-    const host = options.host ?? 'localhost';
-    const numeric = numericHost(host);
-    if (numeric !== null) this.#begin([numeric]);
-    else this.#resolve(host);
-  }
-
-  #resolve(host: string): void {
-    const addresses = wrapOn(this._loop, resolveHost(host));
-    addresses.addDoneCallback(() => {
-      if (this.done()) return;
-      const error = addresses.exception();
-      if (error !== null) this.setException(error);
-      else this.#begin(addresses.result());
-    });
-  }
-
-  #begin(addresses: string[]): void {
-    this.#addresses.push(...addresses);
-    this.#next();
+    resolveOn(
+      loop,
+      options.host ?? 'localhost',
+      (addresses) => {
+        this.#addresses.push(...addresses);
+        if (!this.done()) this.#next();
+      },
+      (error) => void (this.done() || this.setException(error)),
+    );
   }
 
   // Tries the addresses one after another.
@@ -174,7 +172,12 @@ function validate(options: ConnectOptions): void {
 /** See `connect` of the package. @internal */
 export function connectStream(loop: LoopCore, options: ConnectOptions): Future<Stream> {
   validate(options);
-  return new Connecting(loop, options, (slot) => new Stream(loop, slot, options));
+  return new Connecting(
+    loop,
+    options,
+    (slot) => new Stream(loop, slot, options),
+    (stream) => stream.abort(),
+  );
 }
 
 /** See `EventLoop.createConnection`. @internal */
@@ -186,8 +189,9 @@ export function connectProtocol<P extends Protocol>(
   validateFunction('protocolFactory', factory);
   validate(options);
   const context = captureContext();
-  return new Connecting(loop, options, (slot) => {
+  const make = (slot: SlotRef): [Transport, P] => {
     const protocol = makeProtocol(factory, context);
     return [new Transport(loop, slot, protocol, context, options), protocol];
-  });
+  };
+  return new Connecting(loop, options, make, ([transport]) => transport.abort());
 }

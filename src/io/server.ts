@@ -1,6 +1,6 @@
 // Accepts TCP connections.
 import { inspect } from 'node:util';
-import { InvalidStateError, systemError } from '../base/errors.js';
+import { systemError } from '../base/errors.js';
 import {
   validateBoolean,
   validateFunction,
@@ -17,9 +17,10 @@ import type { Awaitable } from '../task/awaitable.js';
 import { isGeneratorFunction } from '../task/coroutine.js';
 import { Future } from '../task/future.js';
 import { createTaskOn, type Coroutine, type Task } from '../task/task.js';
+import { Acquisition } from './acquisition.js';
 import { toSocketAddress, type SocketAddress } from './endpoint.js';
 import { makeProtocol, Transport, type Protocol } from './protocol.js';
-import { numericHost, resolveHost } from './resolve.js';
+import { resolveOn } from './resolve.js';
 import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
 
 /** Where and how to listen. */
@@ -43,6 +44,8 @@ export type ConnectionHandler = (stream: Stream) => Generator<unknown, unknown> 
 
 const ANY_ADDRESSES: readonly string[] = ['0.0.0.0', '::'];
 const DEFAULT_BACKLOG = 511;
+// Ports that are tried until one is free on every address.
+const PORT_ATTEMPTS = 16;
 // How long a listener rests when the process has no descriptor or memory left.
 const SHORTAGE_PAUSE_MS = 1000;
 
@@ -274,50 +277,67 @@ function validate(options: ListenOptions): void {
   validateStreamOptions(options);
 }
 
-// Binds every address, all with one port.
-function bind(loop: LoopCore, server: Server, addresses: readonly string[], options: ListenOptions): void {
-  const flags =
+function listenFlags(options: ListenOptions): number {
+  return (
     (options.noDelay === false ? 0 : SOCKET_NO_DELAY) |
     (options.reusePort === true ? SOCKET_REUSE_PORT : 0) |
-    SOCKET_IPV6_ONLY;
+    SOCKET_IPV6_ONLY
+  );
+}
+
+// Listens on every address, all with one port. One that this machine does not have is left out where
+// there are others.
+function openAll(loop: LoopCore, addresses: readonly string[], options: ListenOptions): SlotRef[] {
+  const flags = listenFlags(options);
+  const slots: SlotRef[] = [];
   let port = options.port ?? 0;
+  let missing: Error | null = null;
   for (const address of addresses) {
     const index = loop._native.listen(address, port, flags, options.backlog ?? DEFAULT_BACKLOG);
     if (index < 0) {
       const error = systemError(index, 'listen', { address, port });
-      // A machine without IPv6 still serves "every address".
-      if (addresses === ANY_ADDRESSES && error.code === 'EAFNOSUPPORT') continue;
-      void server.close();
+      missing = error;
+      if (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL') continue;
+      for (const slot of slots) loop._rings.submit(abi.OP_CLOSE, slot.index, slot.generation, 0, 0);
       throw error;
     }
-    server._listen({ index, generation: loop._rings.control[abi.CTL_RESULT_GENERATION]! });
-    port = server.port;
+    const slot = { index, generation: loop._rings.control[abi.CTL_RESULT_GENERATION]! };
+    slots.push(slot);
+    port = toSocketAddress(loop._native.address(slot.index, slot.generation, false))?.port ?? port;
   }
-  if (server.addresses.length === 0) throw new InvalidStateError('No address to listen on');
+  if (slots.length === 0 && missing !== null) throw missing;
+  return slots;
+}
+
+// A port that is free on the first address may be taken on the next: then another one is picked.
+function openListeners(loop: LoopCore, addresses: readonly string[], options: ListenOptions): SlotRef[] {
+  const isPortFree = (options.port ?? 0) === 0 && addresses.length > 1;
+  for (let attempts = isPortFree ? PORT_ATTEMPTS : 1; ; attempts--) {
+    try {
+      return openAll(loop, addresses, options);
+    } catch (error) {
+      if (attempts === 1 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    }
+  }
 }
 
 function start(loop: LoopCore, options: ListenOptions, make: () => Server): Future<Server> {
   validate(options);
   loop._openSlabs();
-  const future = new Future<Server>(loop);
+  const future = new Acquisition<Server>(loop, (server) => void server.close());
   const begin = (addresses: readonly string[]): void => {
     if (future.done()) return;
     try {
+      const slots = openListeners(loop, addresses, options);
       const server = make();
-      bind(loop, server, addresses, options);
+      for (const slot of slots) server._listen(slot);
       future.setResult(server);
     } catch (error) {
       future.setException(error);
     }
   };
-  const numeric = options.host === undefined ? null : numericHost(options.host);
   if (options.host === undefined) begin(ANY_ADDRESSES);
-  else if (numeric !== null) begin([numeric]);
-  else
-    resolveHost(options.host).then(
-      begin,
-      (error: unknown) => void (future.done() || future.setException(error)),
-    );
+  else resolveOn(loop, options.host, begin, (error) => void (future.done() || future.setException(error)));
   return future;
 }
 

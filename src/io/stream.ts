@@ -63,12 +63,14 @@ export function validateStreamOptions(options: StreamOptions): void {
  * peer's bytes leaves the write side open.
  *
  * @example
+ * ```ts
  * async function echo(stream: Stream) {
  *   for await (const chunk of stream) {
  *     stream.write(chunk);
  *     await stream.drain();
  *   }
  * }
+ * ```
  * @source CPython 3.13 asyncio/streams.py `StreamReader`, `StreamWriter`. Differs: one object.
  */
 export class Stream implements EndpointSink, AsyncIterable<Buffer> {
