@@ -201,7 +201,7 @@ export class LoopCore {
     this.#host = pickHost(options.host, this.#backend);
     this.#clock = options.clock ?? null;
 
-    this._rings = new Rings({ flush: () => this._native.flush(), requestTurn: () => this.#requestTurn() });
+    this._rings = new Rings({ flush: () => this.#flush(), requestTurn: () => this.#requestTurn() });
     this.#control = this._rings.control;
     this._rings.doubles[abi.CTL_F64_BUDGET_MS] = budgetMs;
     const created = binding.createLoop(
@@ -333,7 +333,7 @@ export class LoopCore {
 
   /** Monotonic milliseconds, read now. */
   time(): number {
-    return this.#clock === null ? monotonicMs() : this.#clock.now();
+    return (this.#clockTimers ?? this.#wheel).time();
   }
 
   /** The time at which the current turn began, milliseconds: cheaper than {@link LoopCore.time}. */
@@ -443,6 +443,11 @@ export class LoopCore {
     const control = this.#control;
     control[abi.CTL_REFERENCES]! += delta;
     if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
+  }
+
+  #flush(): void {
+    this.#wheel.settle();
+    this._native.flush();
   }
 
   #requestTurn(): void {
@@ -572,6 +577,7 @@ export class LoopCore {
     this.#isStopping = false;
     this.#ranMs += monotonicMs() - this.#startedMs;
     running = null;
+    this.#wheel.endRun();
     this._native.stop();
     const finish = this.#finish!;
     this.#finish = null;

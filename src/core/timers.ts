@@ -6,7 +6,14 @@
 // says that the first may be due.
 import { InvalidStateError } from '../base/errors.js';
 import { validateNumber } from '../base/validate.js';
-import { CTL_REFERENCES, OP_TIMER_CANCEL, OP_TIMER_START, OP_TIMER_START_IN } from '../native/abi.js';
+import {
+  CTL_REFERENCES,
+  CTL_SUBMISSION_TAIL,
+  OP_TIMER_CANCEL,
+  OP_TIMER_START,
+  OP_TIMER_START_IN,
+  SUBMISSION_CAPACITY,
+} from '../native/abi.js';
 import type { Rings } from '../native/rings.js';
 import { monotonicMs, type Clock } from './clock.js';
 import type { ContextSnapshot } from './context.js';
@@ -18,9 +25,13 @@ export type TimerCallback = (...args: never[]) => unknown;
 const NOT_WAITING = -1;
 const NONE = -1;
 // Reading the clock costs more than everything else about a timer. Beyond so many in one turn a
-// delay is counted from the end of the turn, where native reads the clock once for all: a little
-// late, never early.
+// delay is counted from the next moment at which somebody reads the clock, at the latest from the
+// end of the turn: a little late, never early. Until then the deadline is open.
 const EXACT_READS_PER_TURN = 16;
+// While no turn will come, the next moment may be far.
+const ALL_READS = 2 ** 30;
+// Open starts are looked up in the submission ring, so they must be settled before it goes round.
+const MOST_OPEN = SUBMISSION_CAPACITY / 2;
 // A table of this many timers is not worth shrinking.
 const SMALL_TABLE = 1024;
 const noCallback: TimerCallback = () => undefined;
@@ -38,6 +49,8 @@ export interface TimerQueue {
   /** A referenced timer keeps the process alive. */
   ref(): void;
   unref(): void;
+  /** Makes every deadline known. */
+  settle(): void;
   /** The earliest deadline, ms; Infinity when no timer waits. */
   nextDeadline(): number;
 }
@@ -79,6 +92,7 @@ export class TimerHandle extends Handle {
 
   /** The deadline in milliseconds of the loop's clock. */
   when(): number {
+    this._queue.settle();
     return this._when;
   }
 
@@ -175,8 +189,10 @@ export class WheelTimers implements TimerQueue {
   readonly #timers: (TimerHandle | number)[] = [];
   #firstFree = NONE;
   #size = 0;
-  #exactReads = EXACT_READS_PER_TURN;
+  #exactReads = ALL_READS;
   #lastReadMs = 0;
+  // The ring position of the first start whose deadline is open, or NONE.
+  #firstOpen = NONE;
 
   constructor(rings: Rings, onReference: (delta: number) => void) {
     this.#rings = rings;
@@ -188,7 +204,10 @@ export class WheelTimers implements TimerQueue {
   }
 
   time(): number {
-    return monotonicMs();
+    const now = monotonicMs();
+    // A deadline that is made of this time is not before those of timers that were started earlier.
+    if (this.#firstOpen !== NONE) this.#settleAt(now);
+    return now;
   }
 
   start(timer: TimerHandle): void {
@@ -202,15 +221,46 @@ export class WheelTimers implements TimerQueue {
       timer._when = this.#lastReadMs + delayMs;
       this.#enter(timer, OP_TIMER_START, timer._when);
     } else {
+      // Preliminary.
       timer._when = this.#lastReadMs + delayMs;
       this.#enter(timer, OP_TIMER_START_IN, delayMs);
+      this.#noteOpen();
     }
   }
 
   /** A turn begins: its first timers read the clock again. */
   beginTurn(): void {
     this.#exactReads = EXACT_READS_PER_TURN;
+    this.settle();
   }
+
+  /** No turn will come until the loop runs again. */
+  endRun(): void {
+    this.#exactReads = ALL_READS;
+  }
+
+  // The start submitted last has an open deadline.
+  #noteOpen(): void {
+    const position = (this.#rings.control[CTL_SUBMISSION_TAIL]! - 1) >>> 0;
+    const first = this.#firstOpen;
+    // A start that was taken back may have been the first.
+    if (first === NONE || ((position - first) | 0) < 0) this.#firstOpen = position;
+    else if (((position - first) | 0) >= MOST_OPEN) this.settle();
+  }
+
+  settle(): void {
+    if (this.#firstOpen !== NONE) this.#settleAt(monotonicMs());
+  }
+
+  #settleAt(nowMs: number): void {
+    this.#rings.settleTimers(this.#firstOpen, nowMs, this.#onSettled);
+    this.#firstOpen = NONE;
+  }
+
+  readonly #onSettled = (index: number, generation: number, when: number): void => {
+    const timer = this.#timers[index];
+    if (typeof timer === 'object' && timer._generation === generation) timer._when = when;
+  };
 
   #enter(timer: TimerHandle, op: number, timeMs: number): void {
     let index = this.#firstFree;
@@ -248,6 +298,7 @@ export class WheelTimers implements TimerQueue {
   }
 
   nextDeadline(): number {
+    this.settle();
     let deadline = Infinity;
     for (const timer of this.#timers) {
       if (typeof timer === 'object' && timer._when < deadline) deadline = timer._when;
@@ -316,6 +367,10 @@ export class ClockTimers implements TimerQueue {
 
   unref(): void {
     this.#onReference(-1);
+  }
+
+  settle(): void {
+    // They always are.
   }
 
   nextDeadline(): number {

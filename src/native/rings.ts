@@ -57,8 +57,9 @@ export class Rings {
   }
 
   /**
-   * Appends a timer start: `op` says whether `timeMs` is a deadline or a delay. Its generation is its position in the ring, which also serves to take it
-   * back; 31 bits of it, so that the number stays a small integer of the engine.
+   * Appends a timer start: `op` says whether `timeMs` is a deadline or a delay. Its generation is its
+   * position in the ring, which also serves to take it back; 31 bits of it, so that the number stays
+   * a small integer of the engine.
    */
   submitTimer(op: number, index: number, timeMs: number): number {
     const position = this.#reserve();
@@ -91,6 +92,32 @@ export class Rings {
       words[entry] = abi.OP_NOP;
     }
     return true;
+  }
+
+  /**
+   * Gives the timer starts from position `first` on their deadlines: those that wait here are counted
+   * from `nowMs`, for the others native has written down what it took.
+   */
+  settleTimers(
+    first: number,
+    nowMs: number,
+    onSettled: (index: number, generation: number, deadlineMs: number) => void,
+  ): void {
+    const tail = this.control[abi.CTL_SUBMISSION_TAIL]!;
+    const words = this.submissions;
+    const doubles = this.#doubles;
+    // Nothing, when all of them were withdrawn.
+    for (let left = (tail - first) | 0, position = first; left > 0; left--, position = (position + 1) >>> 0) {
+      const entry = (position & SUBMISSION_MASK) << ENTRY_SHIFT;
+      const time = (entry + 6) >> 1;
+      if (words[entry] === abi.OP_TIMER_START_IN) {
+        words[entry] = abi.OP_TIMER_START;
+        doubles[time]! += nowMs;
+      } else if (words[entry] !== abi.OP_TIMER_START) {
+        continue;
+      }
+      onSettled(words[entry + 1]!, words[entry + 2]!, doubles[time]!);
+    }
   }
 
   /** Lengthens the newest entry when it is a send of the same socket that ends at `offset`. */
