@@ -11,8 +11,9 @@ const FastBuffer: BufferMaker = findMaker();
 
 function findMaker(): BufferMaker {
   const species = (Buffer as unknown as Record<symbol, unknown>)[Symbol.species];
-  if (typeof species === 'function' && (species.prototype as unknown) === Buffer.prototype)
-    {return species as BufferMaker;}
+  if (typeof species === 'function' && (species.prototype as unknown) === Buffer.prototype) {
+    return species as BufferMaker;
+  }
   class ReceivedBytes extends Uint8Array {}
   Object.setPrototypeOf(ReceivedBytes.prototype, Buffer.prototype as object);
   return ReceivedBytes as unknown as BufferMaker;

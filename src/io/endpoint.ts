@@ -56,6 +56,7 @@ export class Endpoint implements CompletionTarget {
   #sink: EndpointSink;
   #state = STATE_OPEN;
   #isReceiving = false;
+  #isEnded = false;
   #isReferenced = true;
   // Bytes that native holds because the kernel did not take them.
   #backlogBytes = 0;
@@ -85,7 +86,7 @@ export class Endpoint implements CompletionTarget {
   // Receiving
 
   startReceiving(): void {
-    if (this.#isReceiving || this.#state >= STATE_CLOSING) return;
+    if (this.#isReceiving || this.#isEnded || this.#state >= STATE_CLOSING) return;
     this.#isReceiving = true;
     this.loop._rings.submit(abi.OP_RECEIVE_START, this.index, this.generation, 0, 0);
   }
@@ -302,6 +303,7 @@ export class Endpoint implements CompletionTarget {
       return;
     }
     this.#isReceiving = false;
+    this.#isEnded = true;
     if (result === 0) this.#sink.onEnd();
     else this.#fail(systemError(result, 'recv'));
   }

@@ -1,11 +1,12 @@
 // The callback interface beneath streams: a protocol is told what happens on a transport.
+import { Deque } from '../base/deque.js';
 import { InvalidStateError, invalidArgType } from '../base/errors.js';
 import { validateInteger, validateObject } from '../base/validate.js';
 import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { ContextSnapshot } from '../core/context.js';
 import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
-import type { Writable } from './bytes.js';
+import { NO_BYTES, type Writable } from './bytes.js';
 import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
 import { waterMarks, type StreamOptions } from './stream.js';
 
@@ -73,6 +74,8 @@ export class Transport implements EndpointSink {
   #low: number;
   #isWritingPaused = false;
   #isReadingPaused = false;
+  // What was on its way when reading was paused; no bytes stand for the end.
+  #held: Deque<Buffer> | null = null;
   #isLost = false;
   #onClosedHook: (() => void) | null = null;
 
@@ -161,7 +164,7 @@ export class Transport implements EndpointSink {
     this.#low = marks.low;
   }
 
-  /** Stops the delivery of bytes; the peer is slowed down. Idempotent. */
+  /** Stops the delivery of bytes at once; the peer is slowed down. Idempotent. */
   pauseReading(): void {
     this.#isReadingPaused = true;
     this.#endpoint.stopReceiving();
@@ -169,8 +172,10 @@ export class Transport implements EndpointSink {
 
   /** Undoes {@link Transport.pauseReading}. Idempotent. */
   resumeReading(): void {
+    if (!this.#isReadingPaused) return;
     this.#isReadingPaused = false;
-    this.#endpoint.startReceiving();
+    if (this.#held !== null) this.#schedule((protocol) => this.#deliverHeld(protocol));
+    else this.#endpoint.startReceiving();
   }
 
   /** Closes after everything written is sent. Idempotent. */
@@ -220,18 +225,38 @@ export class Transport implements EndpointSink {
 
   /** @internal */
   onData(chunk: Buffer): void {
-    this.#schedule((protocol) => {
-      // A close in an earlier call of this batch ends the delivery.
-      if (!this.#endpoint.isClosing) protocol.dataReceived?.(chunk);
-    });
+    this.#schedule((protocol) => this.#deliver(protocol, chunk));
   }
 
   /** @internal */
   onEnd(): void {
-    this.#schedule((protocol) => {
-      if (this.#endpoint.isClosing) return;
-      if (protocol.eofReceived?.() !== true) this.#endpoint.close();
-    });
+    this.#schedule((protocol) => this.#deliver(protocol, NO_BYTES));
+  }
+
+  // A close or a pause in an earlier call of this batch ends the delivery.
+  #deliver(protocol: Protocol, chunk: Buffer): void {
+    if (this.#endpoint.isClosing) return;
+    if (this.#isReadingPaused || this.#held !== null) {
+      (this.#held ??= new Deque<Buffer>()).push(chunk);
+    } else {
+      this.#hand(protocol, chunk);
+    }
+  }
+
+  #hand(protocol: Protocol, chunk: Buffer): void {
+    if (chunk.length > 0) protocol.dataReceived?.(chunk);
+    else if (protocol.eofReceived?.() !== true) this.#endpoint.close();
+  }
+
+  // One chunk for each call, so that promise jobs drain in between.
+  #deliverHeld(protocol: Protocol): void {
+    const held = this.#held;
+    if (held === null || this.#isReadingPaused || this.#endpoint.isClosing) return;
+    const chunk = held.shift()!;
+    if (held.size === 0) this.#held = null;
+    else this.#schedule((next) => this.#deliverHeld(next));
+    this.#hand(protocol, chunk);
+    if (this.#held === null && !this.#isReadingPaused) this.#endpoint.startReceiving();
   }
 
   /** @internal */
