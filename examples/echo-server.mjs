@@ -72,11 +72,11 @@ const forms = {
  */
 function* serve(form, options) {
   const server = yield* forms[form](options);
-  const [address] = server.addresses;
-  console.log(`listening on ${address?.address}:${address?.port}`);
-
   const stopped = EventLoop.running().createFuture();
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopped.setResultUnlessDone());
+
+  const [address] = server.addresses;
+  console.log(`listening on ${address?.address}:${address?.port}`);
   yield* stopped;
 
   server.close();
