@@ -175,7 +175,7 @@ export class Transport implements EndpointSink {
     if (!this.#isReadingPaused) return;
     this.#isReadingPaused = false;
     if (this.#held !== null) this.#schedule((protocol) => this.#deliverHeld(protocol));
-    else this.#endpoint.startReceiving();
+    this.#endpoint.startReceiving();
   }
 
   /** Closes after everything written is sent. Idempotent. */
@@ -256,7 +256,6 @@ export class Transport implements EndpointSink {
     if (held.size === 0) this.#held = null;
     else this.#schedule((next) => this.#deliverHeld(next));
     this.#hand(protocol, chunk);
-    if (this.#held === null && !this.#isReadingPaused) this.#endpoint.startReceiving();
   }
 
   /** @internal */
