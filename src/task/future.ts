@@ -93,12 +93,11 @@ const promiseThen = Promise.prototype.then as (
   onFulfilled?: unknown,
   onRejected?: unknown,
 ) => Promise<unknown>;
-let resolveLast: Resolve;
+const ignore = (): void => undefined;
+let resolveLast: Resolve = ignore;
 function keepResolve(resolve: Resolve): void {
   resolveLast = resolve;
 }
-
-const ignore = (): void => undefined;
 
 // What stands for `constructor` where the engine must not take a future for a promise of its own:
 // promise methods then make ordinary promises. A species on the class itself would make every
@@ -159,6 +158,8 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     this._note = null;
     this._half = UNTOUCHED;
     this._resolve = resolveLast;
+    // It holds the promise, that is this future.
+    resolveLast = ignore;
     if (loop.debug) recordStack(origins, this);
   }
 
@@ -320,6 +321,8 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
 
   /** @internal */
   _watch(): void {
+    // Until its stack is read an error holds what was called on the way, and so this future.
+    if (this._value instanceof Error) void this._value.stack;
     this._note = {
       loop: this._loop,
       error: this._value,
