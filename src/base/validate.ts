@@ -76,6 +76,16 @@ export function validateObject(name: string, value: unknown): asserts value is o
 }
 
 /**
+ * Accepts objects, of any class, that have the methods named.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
+export function validateMethods(name: string, value: unknown, methods: readonly string[]): void {
+  validateObject(name, value);
+  for (const method of methods) validateFunction(`${name}.${method}`, (value as Record<string, unknown>)[method]);
+}
+
+/**
  * Accepts one of `allowed`. A value of another type is a wrong type, any other is out of range.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`

@@ -43,6 +43,16 @@ export function isContextTracked(): boolean {
   return fields === null || fields[init] !== 0;
 }
 
+/**
+ * Whether `enterWith` writes into the resource that is entered: then two handles that are entered
+ * with one resource see what the other one wrote.
+ *
+ * @internal
+ */
+export function isContextWritable(): boolean {
+  return fields !== null && fields[init] !== 0;
+}
+
 let concealed: AsyncLocalStorage<unknown> | null = null;
 
 /**

@@ -14,13 +14,21 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import { markAsUntransferable } from 'node:worker_threads';
 import { FatalError, InvalidStateError, LoopClosedError, systemError } from '../base/errors.js';
-import { validateFunction, validateInteger, validateNumber, validateObject, validateOneOf } from '../base/validate.js';
+import {
+  validateBoolean,
+  validateFunction,
+  validateInteger,
+  validateMethods,
+  validateNumber,
+  validateObject,
+  validateOneOf,
+} from '../base/validate.js';
 import * as abi from '../native/abi.js';
 import * as native from '../native/binding.js';
 import { binding } from '../native/load.js';
 import { Rings } from '../native/rings.js';
 import { monotonicMs, type Clock } from './clock.js';
-import { captureContext, isContextTracked, type ContextSnapshot } from './context.js';
+import { captureContext, isContextTracked, isContextWritable, type ContextSnapshot } from './context.js';
 import { drainTicks } from './drain.js';
 import { reportException, type ExceptionContext } from './exception.js';
 import {
@@ -153,9 +161,11 @@ export class LoopCore {
   readonly #clock: Clock | null;
   readonly #wheel: WheelTimers;
   readonly #clockTimers: ClockTimers | null;
-  // Entered for handles without a context of their own, so that `enterWith` of one callback does
-  // not reach the next.
+  // What native enters for a turn. A callback may write into it: the first in the process that uses
+  // an AsyncLocalStorage, as only then contexts are looked after.
   readonly #resource = new AsyncResource('EVLOOP');
+  // The loop's own context, which nobody writes into.
+  readonly #context = new AsyncResource('EVLOOP');
   readonly #targets: (CompletionTarget | undefined)[] = [];
   readonly #slabs: ArrayBuffer[] = [];
   readonly #mailboxes = new Set<() => void>();
@@ -187,6 +197,9 @@ export class LoopCore {
    */
   constructor(options: LoopOptions = {}) {
     validateObject('options', options);
+    if (options.clock !== undefined) validateMethods('options.clock', options.clock, ['now', 'sleepTime']);
+    if (options.policy !== undefined) validateMethods('options.policy', options.policy, ['push', 'pop']);
+    if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
     validateOneOf('options.drain', options.drain ?? 'perCallback', DRAINS);
     validateOneOf('options.unhandled', options.unhandled ?? 'report', UNHANDLED);
     const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
@@ -459,6 +472,11 @@ export class LoopCore {
 
   // Called by native, and only there.
   #turn(): void {
+    if (isContextWritable()) this.#context.runInAsyncScope(this.#runTurn, this);
+    else this.#runTurn();
+  }
+
+  #runTurn(): void {
     const control = this.#control;
     this.#ranKind = -1;
     if (this.#batch === 0) {
@@ -537,8 +555,8 @@ export class LoopCore {
   // Whether this batch has kept Node's own work waiting for long enough.
   #isOverBudget(): boolean {
     const ran = this.#ranInStay;
-    if (ran % HANDLES_PER_CLOCK_READ !== 0) return false;
     if (ran < this.#maxBatch) {
+      if (ran % HANDLES_PER_CLOCK_READ !== 0) return false;
       const now = monotonicMs();
       if (this.#stayEndsMs === 0) {
         this.#stayEndsMs = now + this._rings.doubles[abi.CTL_F64_BUDGET_MS]!;
@@ -553,13 +571,24 @@ export class LoopCore {
   }
 
   #run(handle: Handle): void {
-    const context = handle.context ?? (isContextTracked() ? this.#resource : null);
+    if (handle.context === null && isContextTracked()) handle.context = this.#ownContext();
+    const { context } = handle;
     try {
-      if (context === null) handle._run();
-      else context.runInAsyncScope(runHandle, undefined, handle);
+      if (context !== null) {
+        context.runInAsyncScope(runHandle, undefined, handle);
+      } else {
+        handle._run();
+        // It began to use a storage; what it entered is there when it runs again.
+        if (isContextTracked()) handle.context = captureContext();
+      }
     } catch (error) {
-      this.#onCallbackError(handle, error);
+      this.#onCallbackError(handle, context, error);
     }
+  }
+
+  // The context of a handle that has none: the loop's, or where `enterWith` would write into that, a copy.
+  #ownContext(): ContextSnapshot | null {
+    return isContextWritable() ? this.#context.runInAsyncScope(captureContext) : this.#context;
   }
 
   #runTimed(handle: Handle): void {
@@ -569,7 +598,11 @@ export class LoopCore {
     if (durationMs < this.slowCallbackDuration) return;
     const event: SlowCallback = { handle, durationMs, loop: this };
     slowCallbackChannel.publish(event);
-    this.onSlowCallback?.(event);
+    try {
+      this.onSlowCallback?.(event);
+    } catch (error) {
+      this.callExceptionHandler({ message: 'Exception in onSlowCallback', exception: error, handle });
+    }
     if (this.debug) console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);
   }
 
@@ -723,7 +756,8 @@ export class LoopCore {
     else if (this.#unhandled === 'exit') process.exit(1);
   }
 
-  #onCallbackError(handle: Handle, error: unknown): void {
+  // A handle that was cancelled meanwhile has forgotten its context.
+  #onCallbackError(handle: Handle, context: ContextSnapshot | null, error: unknown): void {
     if (error instanceof FatalError) return this.#fail(error);
     const report = (): void =>
       this.callExceptionHandler({
@@ -733,8 +767,8 @@ export class LoopCore {
         sourceTraceback: origins.get(handle),
       });
     // The handler sees the context of what failed.
-    if (handle.context === null) report();
-    else handle.context.runInAsyncScope(report);
+    if (context === null) report();
+    else context.runInAsyncScope(report);
   }
 
   // Ends the run with an error.
@@ -812,7 +846,7 @@ function describeHandle(handle: Handle): string {
 
 // A coroutine given where a callback is wanted would never run to its end.
 function rejectCoroutineFunction(callback: unknown): void {
-  const name = (callback as { constructor: { name: string } }).constructor.name;
+  const name = (callback as { constructor?: { name?: unknown } }).constructor?.name;
   if (name === 'AsyncFunction' || name === 'GeneratorFunction' || name === 'AsyncGeneratorFunction') {
     const error = new TypeError('The "callback" argument must be a plain function; got a coroutine function');
     throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
