@@ -174,7 +174,9 @@ test('timers of an injected clock count references, and can be cancelled in any 
   await withLoop(
     (loop) => {
       const random = seededRandom(3);
-      const timers = Array.from({ length: 200 }, () => loop.callLater(random() * 1000, () => expect.fail('ran')));
+      const timers = Array.from({ length: 200 }, () =>
+        loop.callLater(random() * 1000, () => expect.fail('ran')),
+      );
       expect(loop.statistics()).toMatchObject({ timers: 200, references: 200 });
       timers[0]!.unref();
       expect(loop.statistics().references).toBe(199);

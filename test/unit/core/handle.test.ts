@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest';
-import { CallbackHandle, describeFunction, Handle, KIND_CALLBACK, KIND_STEP } from '../../../src/core/handle.js';
+import {
+  CallbackHandle,
+  describeFunction,
+  Handle,
+  KIND_CALLBACK,
+  KIND_STEP,
+} from '../../../src/core/handle.js';
 import { isCollected } from '../../support/garbage.js';
 import { oneTurn, soon, withIdleLoop, withLoop } from '../../support/loop.js';
 

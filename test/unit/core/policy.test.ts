@@ -55,7 +55,7 @@ test('FifoPolicy keeps the order of arrival', () => {
 });
 
 test('a policy is given every handle once, of callbacks as of timers', async () => {
-  const policy = lifo();
+  const policy = new RecordingPolicy((inside) => inside.shift());
   await withLoop(
     async (loop) => {
       const handles = [
@@ -114,7 +114,13 @@ test('priorities: the most urgent first, ties in order of arrival', async () => 
   await withIdleLoop(
     async (loop) => {
       const calls: string[] = [];
-      for (const [name, priority] of [['a', 0], ['b', 2], ['c', 1], ['d', 2], ['e', 0]] as const) {
+      for (const [name, priority] of [
+        ['a', 0],
+        ['b', 2],
+        ['c', 1],
+        ['d', 2],
+        ['e', 0],
+      ] as const) {
         priorities.set(
           loop.callSoon(() => calls.push(name)),
           priority,

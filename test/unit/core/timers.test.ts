@@ -1,6 +1,15 @@
 import { expect, test } from 'vitest';
 import type { TimerHandle } from '../../../src/core/timers.js';
-import { block, later, nodeTurn, oneTurn, soon, stopped, withIdleLoop, withLoop } from '../../support/loop.js';
+import {
+  block,
+  later,
+  nodeTurn,
+  oneTurn,
+  soon,
+  stopped,
+  withIdleLoop,
+  withLoop,
+} from '../../support/loop.js';
 import { seededRandom } from '../../support/random.js';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -106,10 +115,14 @@ test('a burst of timers in one turn is not early, and in order', () =>
     await soon(loop);
     for (let i = 0; i < count; i++) {
       begins.push(process.hrtime.bigint());
-      loop.callLater(5, (n: number) => {
-        calls.push(n);
-        if (Number(process.hrtime.bigint() - begins[n]!) / 1e6 < 5) early.push(n);
-      }, i);
+      loop.callLater(
+        5,
+        (n: number) => {
+          calls.push(n);
+          if (Number(process.hrtime.bigint() - begins[n]!) / 1e6 < 5) early.push(n);
+        },
+        i,
+      );
     }
     await later(loop, 8);
     expect(early).toEqual([]);
@@ -156,9 +169,16 @@ test('a timer with delay 0 that re-arms itself lets others run', () =>
 test('far deadlines wait', () =>
   withLoop(async (loop) => {
     const ran: number[] = [];
-    const timers = [30 * DAY_MS, 40 * DAY_MS, 2 ** 31, 2 ** 32, 1e12, 2 ** 53, Number.MAX_VALUE, Infinity].map((delay) =>
-      loop.callLater(delay, () => ran.push(delay)),
-    );
+    const timers = [
+      30 * DAY_MS,
+      40 * DAY_MS,
+      2 ** 31,
+      2 ** 32,
+      1e12,
+      2 ** 53,
+      Number.MAX_VALUE,
+      Infinity,
+    ].map((delay) => loop.callLater(delay, () => ran.push(delay)));
     expect(timers.at(-1)!.when()).toBe(Infinity);
     expect(timers[1]!.when() - loop.time()).toBeCloseTo(40 * DAY_MS, -2);
     await later(loop, 20);
@@ -364,7 +384,9 @@ test('callAt(timer.when()) runs behind the timer', () =>
       loop.callAt(timer.when(), () => calls.push(`at ${String(i)}`));
     }
     await later(loop, 8);
-    expect(calls).toEqual(Array.from({ length: 30 }, (_, i) => [`timer ${String(i)}`, `at ${String(i)}`]).flat());
+    expect(calls).toEqual(
+      Array.from({ length: 30 }, (_, i) => [`timer ${String(i)}`, `at ${String(i)}`]).flat(),
+    );
   }));
 
 test('a million starts and cancels leave no memory behind', () =>
