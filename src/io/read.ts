@@ -1,63 +1,32 @@
-// One read of a stream. The bytes are taken when the reader really goes on, not when they arrive:
-// a reader that is cancelled in between leaves them for the next.
-import type { Awaitable } from '../task/awaitable.js';
-import type { Future } from '../task/future.js';
+// One read of a stream.
+import type { LoopCore } from '../core/loop.js';
+import { awaitNatively, Future } from '../task/future.js';
 
-/** What a read needs of its stream. */
+/** Where bytes go back to when nobody got to see them. @internal */
 export interface ReadSource {
-  _tryTake(wants: number): Buffer | null;
-  _waitForBytes(wants: number): Future<void>;
+  _giveBack(bytes: Buffer): void;
 }
 
-export class Read implements Awaitable<Buffer> {
-  readonly #source: ReadSource;
-  readonly #wants: number;
-  #waiter: Future<void> | null = null;
-  #taken: Buffer | null = null;
+/**
+ * Bytes that will be there. When the task that waits is cancelled between their arrival and its next
+ * step, they go back to the stream.
+ *
+ * @internal
+ */
+export class Read extends Future<Buffer> {
+  declare readonly _source: ReadSource;
 
-  constructor(source: ReadSource, wants: number) {
-    this.#source = source;
-    this.#wants = wants;
+  static {
+    awaitNatively(this.prototype);
   }
 
-  [Symbol.iterator](): this {
-    return this;
+  constructor(loop: LoopCore, source: ReadSource) {
+    super(loop);
+    this._source = source;
   }
 
-  next(): IteratorResult<unknown, Buffer> {
-    const waiter = this.#waiter;
-    if (waiter !== null) {
-      this.#waiter = null;
-      waiter.result();
-    }
-    const taken = this.#tryTake();
-    if (taken !== null) return { done: true, value: taken };
-    this.#waiter = this.#source._waitForBytes(this.#wants);
-    return this.#waiter.next() as IteratorResult<unknown, Buffer>;
-  }
-
-  throw(error: unknown): never {
-    throw error;
-  }
-
-  then<R = Buffer, E = never>(
-    onFulfilled?: ((bytes: Buffer) => R | PromiseLike<R>) | null,
-    onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
-  ): PromiseLike<R | E> {
-    let taken: Buffer | null;
-    try {
-      taken = this.#tryTake();
-      if (taken === null) {
-        const retry = (): PromiseLike<R | E> => this.then(onFulfilled, onRejected);
-        return this.#source._waitForBytes(this.#wants).then(retry, onRejected);
-      }
-    } catch (error) {
-      return Promise.reject(error as Error).then(onFulfilled, onRejected);
-    }
-    return Promise.resolve(taken).then(onFulfilled, onRejected);
-  }
-
-  #tryTake(): Buffer | null {
-    return (this.#taken ??= this.#source._tryTake(this.#wants));
+  override _lose(): void {
+    super._lose();
+    if (this.done() && !this.cancelled() && this.exception() === null) this._source._giveBack(this.result());
   }
 }

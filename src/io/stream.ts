@@ -84,9 +84,9 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #unreadBytes = 0;
   #isEnded = false;
   #isPaused = false;
-  // Wakes the task that waits for bytes, or for the end if it wants all of them.
-  #reader: Future<void> | null = null;
-  #wantsAll = false;
+  // The read that waits, and for how many bytes.
+  #reader: Read | null = null;
+  #readerWants = 0;
   #drainers: Future<void>[] | null = null;
   #drainCount = 0;
   #lateWrites = 0;
@@ -119,32 +119,47 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    * @source CPython 3.13 `StreamReader.read`. Differs: without a size it does not wait for the end.
    */
   read(size?: number): Awaitable<Buffer> {
-    if (size === undefined) return new Read(this, Infinity);
-    validateInteger('size', size, -1, Number.MAX_SAFE_INTEGER);
-    return new Read(this, size);
-  }
-
-  /** What a read can have at once, or null when it has to wait. @internal */
-  _tryTake(wants: number): Buffer | null {
-    if (wants === 0) return NO_BYTES;
-    const { error, isClosing } = this.#endpoint;
-    const isOver = this.#isEnded || isClosing || error !== null;
-    if (wants !== -1 && this.#chunk !== null) return this.#take(this.#chunk, wants);
-    if (!isOver) return null;
-    if (error !== null) throw error;
-    return wants === -1 ? this.#takeAll() : NO_BYTES;
-  }
-
-  /** A Future that settles when {@link Stream._tryTake} is worth another try. @internal */
-  _waitForBytes(wants: number): Future<void> {
+    if (size !== undefined) validateInteger('size', size, -1, Number.MAX_SAFE_INTEGER);
+    const read = new Read(this.#endpoint.loop, this);
+    if (this.#satisfy(read, size ?? Infinity)) return read;
     if (this.#reader !== null && !this.#reader.done()) {
       throw new InvalidStateError('read() was called while another task waits for bytes of this stream');
     }
-    const reader = new Future<void>(this.#endpoint.loop);
-    this.#reader = reader;
-    this.#wantsAll = wants === -1;
+    this.#reader = read;
+    this.#readerWants = size ?? Infinity;
     this.#resume();
-    return reader;
+    return read;
+  }
+
+  // Settles a read with what is there; false when it has to wait.
+  #satisfy(read: Read, wants: number): boolean {
+    if (wants !== -1 && this.#chunk !== null) {
+      read.setResult(wants === 0 ? NO_BYTES : this.#take(this.#chunk, wants));
+      return true;
+    }
+    const { error, isClosing } = this.#endpoint;
+    if (wants === 0) read.setResult(NO_BYTES);
+    else if (error !== null) read.setException(error);
+    else if (this.#isEnded || isClosing) read.setResult(wants === -1 ? this.#takeAll() : NO_BYTES);
+    else return false;
+    return true;
+  }
+
+  /** Takes back what a cancelled reader did not get to see. @internal */
+  _giveBack(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const next = this.#chunk;
+    if (next === null) {
+      this.#chunk = bytes;
+    } else if (next.buffer === bytes.buffer && next.byteOffset === bytes.byteOffset + bytes.length) {
+      // The rest of the chunk they were cut from.
+      this.#chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length + next.length);
+    } else {
+      (this.#chunks ??= new Deque<Buffer>()).unshift(next);
+      this.#chunk = bytes;
+    }
+    this.#unreadBytes += bytes.length;
+    this.#serveReader();
   }
 
   #take(chunk: Buffer, wants: number): Buffer {
@@ -276,14 +291,14 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    */
   close(): Awaitable<void> {
     this.#endpoint.close();
-    this.#wakeReader();
+    this.#serveReader();
     return this.closed;
   }
 
   /** Closes at once: unsent bytes are dropped and the peer sees a reset. Idempotent. */
   abort(): void {
     this.#endpoint.reset();
-    this.#wakeReader();
+    this.#serveReader();
   }
 
   /** Fulfilled once the socket is closed, no matter why. A cancel point. */
@@ -363,7 +378,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#unreadBytes += chunk.length;
     if (this.#chunk === null) this.#chunk = chunk;
     else (this.#chunks ??= new Deque<Buffer>()).push(chunk);
-    if (!this.#wantsAll) this.#wakeReader();
+    this.#serveReader();
     if (this.#unreadBytes <= 2 * this.#limit || this.#isPaused || this.#isAllWanted()) return;
     this.#isPaused = true;
     this.#endpoint.stopReceiving();
@@ -372,7 +387,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   /** @internal */
   onEnd(): void {
     this.#isEnded = true;
-    this.#wakeReader();
+    this.#serveReader();
   }
 
   /** @internal */
@@ -383,13 +398,13 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   /** @internal */
   onError(error: Error): void {
-    this.#wakeReader();
+    this.#serveReader();
     for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
   }
 
   /** @internal */
   onClosed(): void {
-    this.#wakeReader();
+    this.#serveReader();
     const error = this.#endpoint.error ?? connectionLost();
     for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
     for (const waiter of this.#closeWaiters ?? []) waiter.setResultUnlessDone();
@@ -399,15 +414,12 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   // Somebody who was cancelled wants nothing any more.
   #isAllWanted(): boolean {
-    return this.#wantsAll && this.#reader !== null && !this.#reader.done();
+    return this.#readerWants === -1 && this.#reader !== null && !this.#reader.done();
   }
 
-  #wakeReader(): void {
+  #serveReader(): void {
     const reader = this.#reader;
-    if (reader === null) return;
-    this.#reader = null;
-    this.#wantsAll = false;
-    if (!reader.done()) reader.setResult();
+    if (reader !== null && (reader.done() || this.#satisfy(reader, this.#readerWants))) this.#reader = null;
   }
 
   #takeDrainers(): Future<void>[] {
@@ -417,23 +429,9 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   }
 }
 
-// What drain() gives when there is nothing to wait for: no allocation, no turn.
-class Drained implements Awaitable<void> {
-  readonly #done = { done: true, value: undefined } as const;
-
-  then<R = void, E = never>(
-    onFulfilled?: (() => R | PromiseLike<R>) | null,
-    onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
-  ): PromiseLike<R | E> {
-    return Promise.resolve().then(onFulfilled, onRejected);
-  }
-
-  [Symbol.iterator](): this {
-    return this;
-  }
-
-  next(): { readonly done: true; readonly value: undefined } {
-    return this.#done;
-  }
-}
-const DRAINED = new Drained();
+// What drain() gives when there is nothing to wait for: no allocation, no turn, one promise job. A
+// shared promise of the engine, so that `await` takes the short way.
+const drained = { done: true, value: undefined } as const;
+const DRAINED: Awaitable<void> = Object.assign(Promise.resolve(), {
+  [Symbol.iterator]: () => ({ next: () => drained }),
+});
