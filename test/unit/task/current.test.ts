@@ -47,7 +47,7 @@ test('an async function, before and after its awaits and in functions below it',
     };
     const task = loop.createTask(async () => {
       seen.push(currentTask());
-      await null;
+      await Promise.resolve();
       seen.push(currentTask());
       await below();
       seen.push(currentTask());
