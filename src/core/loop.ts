@@ -257,7 +257,7 @@ export class LoopCore {
       args.length === 0 ? noArgs : listOf(...args),
       captureContext(),
     );
-    if (this.debug) recordOrigin(handle);
+    if (this.debug) recordOrigin(handle, this.callSoon);
     this._push(handle);
     return handle;
   }
@@ -276,7 +276,7 @@ export class LoopCore {
     this.#checkCallback(callback);
     const context = options.context === undefined ? captureContext() : options.context;
     const handle = new CallbackHandle(callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args), context);
-    if (this.debug) recordOrigin(handle);
+    if (this.debug) recordOrigin(handle, this.callSoonWith);
     this._push(handle);
     return handle;
   }
@@ -307,6 +307,7 @@ export class LoopCore {
   callLater<A extends unknown[]>(delayMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     validateNumber('delayMs', delayMs);
     const timer = this.#makeTimer(0, callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args));
+    if (this.debug) recordOrigin(timer, this.callLater);
     (this.#clockTimers ?? this.#wheel).startIn(timer, delayMs);
     return timer;
   }
@@ -322,15 +323,14 @@ export class LoopCore {
   callAt<A extends unknown[]>(whenMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     validateNumber('whenMs', whenMs);
     const timer = this.#makeTimer(whenMs, callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args));
+    if (this.debug) recordOrigin(timer, this.callAt);
     (this.#clockTimers ?? this.#wheel).start(timer);
     return timer;
   }
 
   #makeTimer(when: number, callback: AnyCallback, args: readonly unknown[]): TimerHandle {
     this.#checkCallback(callback);
-    const timer = new TimerHandle(this.#clockTimers ?? this.#wheel, when, callback, args, captureContext());
-    if (this.debug) recordOrigin(timer);
-    return timer;
+    return new TimerHandle(this.#clockTimers ?? this.#wheel, when, callback, args, captureContext());
   }
 
   /** @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed. @internal */
@@ -422,6 +422,8 @@ export class LoopCore {
     for (const hook of this._onClose.splice(0)) hook();
     this.#isClosed = true;
     while (this.#policy.pop() !== undefined);
+    this.#clockTimers?.close();
+    this.#wheel.close();
     this.#mailboxes.clear();
     this._native.close();
   }
@@ -830,11 +832,12 @@ function runHandle(handle: Handle): void {
 const origins = new WeakMap<Handle, string>();
 const ORIGIN_FRAMES = 10;
 
-function recordOrigin(handle: Handle): void {
+// The first frame is that of `method`'s caller.
+function recordOrigin(handle: Handle, method: AnyCallback): void {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = ORIGIN_FRAMES;
   const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, recordOrigin);
+  Error.captureStackTrace(holder, method);
   Error.stackTraceLimit = limit;
   origins.set(handle, holder.stack ?? '');
 }

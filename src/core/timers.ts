@@ -4,7 +4,7 @@
 // back from there when it is cancelled before native saw it. With an injected clock the timers wait
 // in a heap here, because only JS can ask that clock; native then wakes the loop when the clock
 // says that the first may be due.
-import { InvalidStateError } from '../base/errors.js';
+import { InvalidStateError, LoopClosedError } from '../base/errors.js';
 import { validateNumber } from '../base/validate.js';
 import {
   CTL_REFERENCES,
@@ -40,6 +40,8 @@ const noCallback: TimerCallback = () => undefined;
 export interface TimerQueue {
   /** Timers that wait. */
   readonly size: number;
+  /** Whether the loop was closed. */
+  readonly isClosed: boolean;
   time(): number;
   /** Starts a timer whose deadline is set. */
   start(timer: TimerHandle): void;
@@ -53,6 +55,8 @@ export interface TimerQueue {
   settle(): void;
   /** The earliest deadline, ms; Infinity when no timer waits. */
   nextDeadline(): number;
+  /** Forgets every timer; none can be started any more. */
+  close(): void;
 }
 
 /**
@@ -121,6 +125,7 @@ export class TimerHandle extends Handle {
    * @param delayMs - Milliseconds; 0 or less means the next turn.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `delayMs` is no number, or NaN.
    * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the timer was cancelled.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    */
   reset(delayMs: number): this {
     validateNumber('delayMs', delayMs);
@@ -144,6 +149,7 @@ export class TimerHandle extends Handle {
 
   #withdraw(): void {
     if (this._isCancelled) throw new InvalidStateError('The timer was cancelled');
+    if (this._queue.isClosed) throw new LoopClosedError();
     if (this._index !== NOT_WAITING) this._queue.stop(this);
   }
 
@@ -193,6 +199,7 @@ export class WheelTimers implements TimerQueue {
   #lastReadMs = 0;
   // The ring position of the first start whose deadline is open, or NONE.
   #firstOpen = NONE;
+  #isClosed = false;
 
   constructor(rings: Rings, onReference: (delta: number) => void) {
     this.#rings = rings;
@@ -201,6 +208,10 @@ export class WheelTimers implements TimerQueue {
 
   get size(): number {
     return this.#size;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   time(): number {
@@ -306,6 +317,15 @@ export class WheelTimers implements TimerQueue {
     return deadline;
   }
 
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of [...this.#timers]) {
+      if (typeof timer === 'object') this.#release(timer);
+    }
+    this.#timers.length = 0;
+    this.#firstFree = NONE;
+  }
+
   #release(timer: TimerHandle): void {
     const index = timer._index;
     timer._index = NOT_WAITING;
@@ -329,6 +349,7 @@ export class ClockTimers implements TimerQueue {
   readonly #onEarliest: () => void;
   readonly #heap: TimerHandle[] = [];
   #nextGeneration = 0;
+  #isClosed = false;
 
   constructor(clock: Clock, onReference: (delta: number) => void, onEarliest: () => void) {
     this.#clock = clock;
@@ -338,6 +359,10 @@ export class ClockTimers implements TimerQueue {
 
   get size(): number {
     return this.#heap.length;
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   time(): number {
@@ -375,6 +400,14 @@ export class ClockTimers implements TimerQueue {
 
   nextDeadline(): number {
     return this.#heap[0]?._when ?? Infinity;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    for (const timer of this.#heap.splice(0)) {
+      timer._index = NOT_WAITING;
+      if (timer.hasRef()) this.#onReference(-1);
+    }
   }
 
   /** Removes the first timer when the clock has reached it. */
