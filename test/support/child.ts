@@ -1,0 +1,47 @@
+// Runs a program in a Node process of its own, with the package's modules at hand.
+import { spawn } from 'node:child_process';
+import { distUrl } from './dist.js';
+
+export interface ChildResult {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface ChildOptions {
+  /** Modules of the package to import whole, below src/. @defaultValue `['index']` */
+  modules?: readonly string[];
+  env?: Record<string, string>;
+  nodeArgs?: readonly string[];
+  /** The process is killed after that many milliseconds; the result then has a signal. @defaultValue 10000 */
+  timeoutMs?: number;
+}
+
+/**
+ * Runs `body`, which finds every export of the modules as a variable; resolves when the process is gone.
+ */
+export async function runChild(body: string, options: ChildOptions = {}): Promise<ChildResult> {
+  const { modules = ['index'], env = {}, nodeArgs = [], timeoutMs = 10_000 } = options;
+  const imports = await Promise.all(
+    modules.map(
+      async (name) => `Object.assign(globalThis, await import(${JSON.stringify(await distUrl(name))}));\n`,
+    ),
+  );
+  // Functions see global variables only once they run, hence the second module.
+  const main = `${imports.join('')}await import(${JSON.stringify(`data:text/javascript,${encodeURIComponent(body)}`)});`;
+  const child = spawn(process.execPath, [...nodeArgs, '--input-type=module', '--eval', main], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: timeoutMs,
+    killSignal: 'SIGKILL',
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => resolve({ code, signal, stdout, stderr }));
+  });
+}
