@@ -36,6 +36,7 @@ import {
   Handle,
   KIND_ASYNC_STEP,
   KIND_CALLBACK,
+  KIND_STEP,
   listOf,
   noArgs,
   type HandleKind,
@@ -108,6 +109,9 @@ const DEFAULT_BUDGET_MS = 0.2;
 const DEFAULT_MAX_BATCH = 100_000;
 // A clock read costs as much as a handle or two.
 const HANDLES_PER_CLOCK_READ = 32;
+// How old a poll may become while handles are ready.
+const POLL_INTERVAL_MS = 0.05;
+const BATCHES_PER_CLOCK_READ = 4;
 const DEFAULT_SLOW_CALLBACK_MS = 100;
 const FIRST_SLABS = 2;
 const SLAB_ALL = (1 << abi.RECEIVE_SLAB_COUNT) - 1;
@@ -489,13 +493,34 @@ export class LoopCore {
       if (this.#clockTimers !== null) this.#reapClock(this.#clockTimers);
       this.#batch = this.#policy.size;
     }
-    const result = this.#runBatch();
+    let result = this.#runBatch();
+    for (let batches = 1; result === abi.TURN_DONE && this.#goesOn(batches); batches++) {
+      control[abi.CTL_TURNS]!++;
+      this.#batch = this.#policy.size;
+      result = this.#runBatch();
+    }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
       if (control[abi.CTL_SLAB_CONSUMED_MASK] !== 0 || control[abi.CTL_SLAB_STARVED] !== 0) this.#supplySlabs();
       if (this.#isStopping) this.#finishRun();
     }
     control[abi.CTL_READY] = this.#policy.size > 0 || this.#held !== null ? 1 : 0;
+  }
+
+  // Whether the next batch can start at once. A poll costs as much as ten steps of a task, so it is
+  // skipped as long as the last one is fresh and there is nothing to submit: no I/O waits for longer
+  // than that, and nothing but the poll is left out between the two batches.
+  #goesOn(batches: number): boolean {
+    const control = this.#control;
+    if (this.#policy.size === 0 || this.#isStopping || this.#clockTimers !== null) return false;
+    if (control[abi.CTL_SUBMISSION_HEAD] !== control[abi.CTL_SUBMISSION_TAIL]) return false;
+    if (batches % BATCHES_PER_CLOCK_READ === 0) {
+      if (monotonicMs() >= this._rings.doubles[abi.CTL_F64_NOW]! + POLL_INTERVAL_MS) return false;
+    }
+    if (this.#ranKind === KIND_STEP || !this.#isDrainedPerCallback) return true;
+    if (!this.#drain()) return false;
+    this.#ranKind = -1;
+    return this.#policy.size > 0 && control[abi.CTL_SUBMISSION_HEAD] === control[abi.CTL_SUBMISSION_TAIL];
   }
 
   #runBatch(): number {
@@ -540,6 +565,7 @@ export class LoopCore {
       }
     }
     this.#batch = 0;
+    this.#ranKind = ranKind;
     this.#handlesRun += this.#ranInStay;
     this.#ranInStay = 0;
     return abi.TURN_DONE;
