@@ -47,3 +47,9 @@ export function currentTask(): Task<unknown> | null {
 export function createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
   return createTaskOn(requireRunningLoop(), coroutine, options);
 }
+
+/** Whether the code that runs now is a step of a generator task, which waits with `yield*`. @internal */
+export function isSteppingGenerator(loop: LoopCore): boolean {
+  const task = loop._currentTask as Task<unknown> | null;
+  return task !== null && task._generator !== null;
+}

@@ -48,20 +48,44 @@ export interface AwaitingTask extends Future<unknown> {
   _clearCancellation(): void;
 }
 
+/** What the task of a generator needs of what it waits for. @internal */
+export interface Suspension {
+  readonly _loop: LoopCore;
+  /** Runs `handle` once the wait is over. */
+  _addHandle(handle: Handle): void;
+  /** Runs `handle` although the wait is not over. */
+  _moveToReady(handle: Handle): void;
+  /** Why `task` cannot wait here, or null. */
+  _waitMistake(task: Future<unknown>): Error | null;
+  /** The outcome went to a task that was cancelled meanwhile. */
+  _lose(): void;
+  _readError(): unknown;
+  _kind(): string;
+  _describe(): string;
+  cancel(reason?: unknown): boolean;
+  cancelled(): boolean;
+}
+
 // What a generator task finds when a future it iterates is pending. Being one object it also tells
 // `yield* future` from `yield future`.
-const waiting: { done: false; value: Future<unknown> | undefined } = { done: false, value: undefined };
+const waiting: { done: false; value: Suspension | undefined } = { done: false, value: undefined };
 
 /** Whether a generator stopped in `yield* future`. @internal */
 export function isWaitingResult(step: unknown): boolean {
   return step === waiting;
 }
 
-/** The future a generator stopped at. @internal */
-export function takeAwaited(): Future<unknown> {
-  const future = waiting.value!;
+/** Stops the generator whose `yield*` asks; for the iterators of suspensions. @internal */
+export function stopAt(suspension: Suspension): IteratorYieldResult<unknown> {
+  waiting.value = suspension;
+  return waiting;
+}
+
+/** Where a generator stopped. @internal */
+export function takeAwaited(): Suspension {
+  const suspension = waiting.value!;
   waiting.value = undefined;
-  return future;
+  return suspension;
 }
 
 // Where futures were made and awaited; filled in debug mode only.
@@ -448,18 +472,6 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
       return undefined as never;
     }
     return this.toPromise().then(onFulfilled, onRejected);
-  }
-
-  /** {@link Future.then} with the outcome held back for one turn. @internal */
-  _thenNextTurn(onFulfilled: unknown, onRejected: unknown): Promise<never> {
-    if (isResolvingFunction(onFulfilled) && isResolvingFunction(onRejected)) {
-      this._beginAwait(waitingTask(), onFulfilled as Resolve, onRejected as Resolve);
-      return undefined as never;
-    }
-    const promise = new Promise<never>((resolve, reject) => {
-      this._beginAwait(null, resolve as Resolve, reject);
-    });
-    return promise.then(onFulfilled as null, onRejected as null);
   }
 
   /** An ordinary promise of the same outcome. Cancelling the future rejects it. */

@@ -1,5 +1,6 @@
 // Waiting for time to pass.
 import { validateNumber } from '../base/validate.js';
+import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import type { Awaitable } from './awaitable.js';
@@ -9,7 +10,7 @@ import { awaitNatively, Future } from './future.js';
 // What a generator task finds at a bare `yield`.
 const oneTurn: IteratorYieldResult<undefined> = { done: false, value: undefined };
 
-/** Lets one turn of the loop pass: everything that is ready runs, and I/O is polled. */
+/** Lets one turn of the loop pass; light, for generators. */
 class Pause<T> implements Awaitable<T> {
   readonly #loop: LoopCore;
   readonly #value: T;
@@ -43,9 +44,27 @@ class Pause<T> implements Awaitable<T> {
     // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in PromiseLike
     onRejected?: ((error: any) => E | PromiseLike<E>) | null,
   ): PromiseLike<R | E> {
-    const future = new Future<T>(this.#loop);
-    future.setResult(this.#value);
-    return future._thenNextTurn(onFulfilled, onRejected);
+    return new AsyncPause(this.#loop, this.#value).then(onFulfilled, onRejected);
+  }
+}
+
+/** Lets one turn of the loop pass; awaited as cheaply as any future, for async functions. */
+class AsyncPause<T> extends Future<T> {
+  declare readonly _pauseValue: T;
+
+  static {
+    awaitNatively(this.prototype);
+  }
+
+  constructor(loop: LoopCore, value: T) {
+    super(loop);
+    this._pauseValue = value;
+  }
+
+  // Whoever begins to wait is ready at once, for the next turn.
+  override _addHandle(handle: Handle): void {
+    this.setResultUnlessDone(this._pauseValue);
+    super._addHandle(handle);
   }
 }
 
@@ -79,7 +98,9 @@ function wake<T>(sleep: Sleep<T>, value: T): void {
 /** {@link sleep} on a certain loop. @internal */
 export function sleepOn<T>(loop: LoopCore, delayMs: number, value: T): Awaitable<T> {
   validateNumber('delayMs', delayMs);
-  return delayMs <= 0 ? new Pause(loop, value) : new Sleep(loop, delayMs, value);
+  if (delayMs > 0) return new Sleep(loop, delayMs, value);
+  // What runs tells how the pause will be waited for. Both kinds work in both forms.
+  return loop._currentTask === null ? new AsyncPause(loop, value) : new Pause(loop, value);
 }
 
 /**

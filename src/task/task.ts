@@ -36,6 +36,7 @@ import {
   Future,
   isWaitingResult,
   takeAwaited,
+  type Suspension,
   type Await,
   type AwaitingTask,
 } from './future.js';
@@ -179,7 +180,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
   declare _handle: StepHandle;
   // What the generator waits for.
   /** @internal */
-  declare _waiting: Future<unknown> | null;
+  declare _waiting: Suspension | null;
   // What the async function awaits.
   /** @internal */
   declare _firstAwait: Await | null;
@@ -263,7 +264,9 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
 
   /** The future the task waits for; undefined when it runs, is about to, or waits for something foreign. */
   get awaiting(): Future<unknown> | undefined {
-    return this._waiting ?? this._firstAwait?.future;
+    const waiting = this._waiting;
+    if (waiting !== null) return waiting instanceof Future ? (waiting as Future<unknown>) : undefined;
+    return this._firstAwait?.future;
   }
 
   /** The tasks that wait for this one. */
@@ -414,7 +417,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
   }
 
   /** The error to throw into a task that was waiting for `awaited`. @internal */
-  _takeCancellation(awaited: Future<unknown> | null): unknown {
+  _takeCancellation(awaited: Suspension | null): unknown {
     this._clearCancellation();
     // The error of what was waited for is lost, and read.
     if (awaited?.cancelled() === true) return awaited._readError();
@@ -499,8 +502,8 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     return this._mustCancel ? this._takeCancellation(awaited) : mistake;
   }
 
-  _waitFor(future: Future<unknown>): void {
-    const mistake = future._loop === this._loop && future !== this ? null : future._waitMistake(this);
+  _waitFor(future: Suspension): void {
+    const mistake = future._loop === this._loop && future !== (this as Suspension) ? null : future._waitMistake(this);
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
@@ -525,7 +528,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
   _start(): void {
     const loop = this._loop;
     if (this._mustCancel) return this._endCancelled(this._takeCancellation(null));
-    const coroutine = this._function as (signal: AbortSignal | undefined, task: Task<T>) => unknown;
+    const coroutine = this._function as (signal: AbortSignal | undefined, task: this) => unknown;
     const isGeneratorKnown = this._handle.kind === KIND_STEP;
     const signal = coroutine.length > 0 ? this.signal : undefined;
     const caller = loop._currentTask;
@@ -533,7 +536,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     this._isTracked = !isGeneratorKnown;
     let result: unknown;
     try {
-      result = isGeneratorKnown ? coroutine(signal, this) : runTracked(this, () => coroutine(signal, this));
+      result = isGeneratorKnown ? coroutine(signal, this) : runTracked(this, coroutine, signal);
     } catch (error) {
       return this._fail(error);
     } finally {
@@ -565,7 +568,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     this._function = null;
     // Another awaitable is what the task waits for; the promise of an async function is not.
     if (result instanceof Promise && !(result instanceof Future)) this._followPromise(result as Promise<T>);
-    else runTracked(this, () => this._followPromise(Promise.resolve(result)));
+    else runTracked(this, (value: PromiseLike<T>) => this._followPromise(Promise.resolve(value)), result);
   }
 
   _followPromise(promise: Promise<T>): void {

@@ -14,13 +14,13 @@ export function trackedTask(): unknown {
   return storage === null ? undefined : storage.getStore();
 }
 
-/** Calls a coroutine function so that everything it awaits is known to belong to `task`. @internal */
-export function runTracked<R>(task: unknown, body: () => R): R {
+/** Calls `body(first, task)` so that everything awaited in it is known to belong to `task`. @internal */
+export function runTracked<A, T, R>(task: T, body: (first: A, task: T) => R, first: A): R {
   if (storage === null) {
     storage = new AsyncLocalStorage();
     concealFromSnapshots(storage);
   }
-  return storage.run(task, body);
+  return storage.run(task, body, first, task);
 }
 
 /** Runs `body` as if outside of every task. @internal */
