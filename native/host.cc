@@ -26,6 +26,8 @@ void Host::Stop() {
   if (!is_running_) Rearm();
 }
 
+double Host::BudgetMs() const { return Read(engine_->control(), CTL_F64_BUDGET_MS); }
+
 void Host::RunTurns() {
   // A callback that spins the runtime's loop must not re-enter the batch it is part of.
   if (!is_started_ || is_running_) return;
@@ -35,7 +37,7 @@ void Host::RunTurns() {
   control[CTL_WAKE_REQUESTED] = 0;
   control[CTL_WAKEUPS]++;
   const double begin = NowMs();
-  const double deadline = begin + Read(control, CTL_F64_BUDGET_MS);
+  const double deadline = begin + BudgetMs();
   double now = begin;
   do {
     engine_->Drain();

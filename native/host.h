@@ -43,6 +43,8 @@ class Host {
   virtual void Rearm() = 0;
   // Whether leaving a turn drains microtasks, so that a batch can go on in the same stay.
   virtual bool DrainsBetweenTurns() const { return true; }
+  // How long one stay may last.
+  double BudgetMs() const;
 
   Engine* engine_;
   TurnCaller caller_;
