@@ -6,11 +6,12 @@ import { validateInteger } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
+import { isSteppingGenerator } from '../task/current.js';
 import { Future } from '../task/future.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, type Writable } from './bytes.js';
 import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
-import { Read } from './read.js';
+import { Read, StepRead, type Reader } from './read.js';
 
 /** How a stream buffers. */
 export interface StreamOptions {
@@ -85,7 +86,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #isEnded = false;
   #isPaused = false;
   // The read that waits, and for how many bytes.
-  #reader: Read | null = null;
+  #reader: Reader | null = null;
   #readerWants = 0;
   #drainers: Future<void>[] | null = null;
   #drainCount = 0;
@@ -120,7 +121,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    */
   read(size?: number): Awaitable<Buffer> {
     if (size !== undefined) validateInteger('size', size, -1, Number.MAX_SAFE_INTEGER);
-    const read = new Read(this.#endpoint.loop, this);
+    const { loop } = this.#endpoint;
+    const read: Reader = isSteppingGenerator(loop) ? new StepRead(loop, this) : new Read(loop, this);
     if (this.#satisfy(read, size ?? Infinity)) return read;
     if (this.#reader !== null && !this.#reader.done()) {
       throw new InvalidStateError('read() was called while another task waits for bytes of this stream');
@@ -132,7 +134,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   }
 
   // Settles a read with what is there; false when it has to wait.
-  #satisfy(read: Read, wants: number): boolean {
+  #satisfy(read: Reader, wants: number): boolean {
     if (wants !== -1 && this.#chunk !== null) {
       read.setResult(wants === 0 ? NO_BYTES : this.#take(this.#chunk, wants));
       return true;
@@ -160,6 +162,11 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     }
     this.#unreadBytes += bytes.length;
     this.#serveReader();
+  }
+
+  /** @internal */
+  _replaceReader(step: StepRead, future: Read): void {
+    if (this.#reader === step) this.#reader = future;
   }
 
   #take(chunk: Buffer, wants: number): Buffer {
