@@ -424,6 +424,8 @@ export class LoopCore {
     if (this.#isClosed) return;
     if (running === this) throw new InvalidStateError('Cannot close a running event loop');
     for (const hook of this._onClose.splice(0)) hook();
+    // Native closes what is open, and JS will see no completion any more.
+    for (const target of this.#targets) target?.complete(abi.CQ_CLOSED, 0, 0, 0);
     this.#isClosed = true;
     while (this.#policy.pop() !== undefined);
     this.#clockTimers?.close();

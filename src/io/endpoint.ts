@@ -334,6 +334,8 @@ export class Endpoint implements CompletionTarget {
 
   #onClosed(result: number): void {
     if (this.#state === STATE_CLOSED) return;
+    // The loop is being closed.
+    if (this.#state < STATE_CLOSING) this.#rememberAddresses();
     this.#state = STATE_CLOSED;
     if (result < 0) this.error ??= systemError(result, 'send');
     this.#discard();
