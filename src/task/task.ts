@@ -503,7 +503,8 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
   }
 
   _waitFor(future: Suspension): void {
-    const mistake = future._loop === this._loop && future !== (this as Suspension) ? null : future._waitMistake(this);
+    const mistake =
+      future._loop === this._loop && future !== (this as Suspension) ? null : future._waitMistake(this);
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
@@ -526,46 +527,51 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
 
   // The first step of a function
   _start(): void {
-    const loop = this._loop;
     if (this._mustCancel) return this._endCancelled(this._takeCancellation(null));
-    const coroutine = this._function as (signal: AbortSignal | undefined, task: this) => unknown;
+    const loop = this._loop;
     const isGeneratorKnown = this._handle.kind === KIND_STEP;
-    const signal = coroutine.length > 0 ? this.signal : undefined;
     const caller = loop._currentTask;
     loop._currentTask = this;
-    this._isTracked = !isGeneratorKnown;
     let result: unknown;
     try {
-      result = isGeneratorKnown ? coroutine(signal, this) : runTracked(this, coroutine, signal);
+      result = this._callFunction(isGeneratorKnown);
     } catch (error) {
       return this._fail(error);
     } finally {
       loop._currentTask = caller;
     }
-    if (isGenerator(result)) this._startGenerator(result as GeneratorCoroutine<T>);
+    if (isGeneratorKnown) this._drive(result as GeneratorCoroutine<T>);
+    else if (isGenerator(result)) this._driveUntracked(result as GeneratorCoroutine<T>);
     else if (isThenable(result)) this._follow(result as PromiseLike<T>);
-    else {
-      this._fail(new TypeError(`The coroutine function of ${this._describe()} returned ${describe(result)}`));
-    }
+    else this._fail(new TypeError(`The function of ${this._describe()} returned ${describe(result)}`));
   }
 
-  _startGenerator(generator: GeneratorCoroutine<T>): void {
-    if (this._isTracked) {
-      // An ordinary function gave a generator; the task goes on as that of a generator function.
-      stopUnneededTracking();
-      this._isTracked = false;
-      if (this._mustCancel) undelivered.count--;
-      this._handle = new StepHandle(KIND_STEP, this._context, this);
-    }
-    this._generator = generator;
+  _callFunction(isGeneratorKnown: boolean): unknown {
+    const coroutine = this._function as (signal: AbortSignal | undefined, task: this) => unknown;
     this._function = null;
+    const signal = coroutine.length > 0 ? this.signal : undefined;
+    if (isGeneratorKnown) return coroutine(signal, this);
+    this._isTracked = true;
+    return runTracked(this, coroutine, signal);
+  }
+
+  _drive(generator: GeneratorCoroutine<T>): void {
+    this._generator = generator;
     this._step();
+  }
+
+  // An ordinary function gave a generator: the task goes on as that of a generator function.
+  _driveUntracked(generator: GeneratorCoroutine<T>): void {
+    stopUnneededTracking();
+    this._isTracked = false;
+    if (this._mustCancel) undelivered.count--;
+    this._handle = new StepHandle(KIND_STEP, this._context, this);
+    this._drive(generator);
   }
 
   // Ends when the promise of the async function does.
   _follow(result: PromiseLike<T>): void {
     keepTracking();
-    this._function = null;
     // Another awaitable is what the task waits for; the promise of an async function is not.
     if (result instanceof Promise && !(result instanceof Future)) this._followPromise(result as Promise<T>);
     else runTracked(this, (value: PromiseLike<T>) => this._followPromise(Promise.resolve(value)), result);

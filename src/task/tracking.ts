@@ -8,6 +8,8 @@ import { concealFromSnapshots } from '../core/context.js';
 
 let storage: AsyncLocalStorage<unknown> | null = null;
 let isNeeded = false;
+// Coroutine functions that are being called; each may turn out to be an async one.
+let calls = 0;
 
 /** The async-function task that runs now, perhaps a finished one; undefined outside of such tasks. @internal */
 export function trackedTask(): unknown {
@@ -20,7 +22,12 @@ export function runTracked<A, T, R>(task: T, body: (first: A, task: T) => R, fir
     storage = new AsyncLocalStorage();
     concealFromSnapshots(storage);
   }
-  return storage.run(task, body, first, task);
+  calls++;
+  try {
+    return storage.run(task, body, first, task);
+  } finally {
+    calls--;
+  }
 }
 
 /** Runs `body` as if outside of every task. @internal */
@@ -35,7 +42,7 @@ export function keepTracking(): void {
 
 /** The function called last was a generator's; without any async one the storage only costs. @internal */
 export function stopUnneededTracking(): void {
-  if (isNeeded || storage === null) return;
+  if (isNeeded || calls > 0 || storage === null) return;
   storage.disable();
   concealFromSnapshots(null);
   storage = null;
