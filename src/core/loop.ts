@@ -463,6 +463,12 @@ export class LoopCore {
   _reference(delta: number): void {
     const control = this.#control;
     control[abi.CTL_REFERENCES]! += delta;
+    this._wantTurn();
+  }
+
+  /** Asks for a turn unless one runs or was asked for. @internal */
+  _wantTurn(): void {
+    const control = this.#control;
     if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
   }
 

@@ -197,6 +197,8 @@ export class Endpoint implements CompletionTarget {
     if (sent < 0 || sent === bytes.byteLength) return;
     this.#isBlocked = true;
     this.#enqueue(bytes.subarray(sent));
+    // A waiter thread that sleeps does not know yet that this socket is to be watched for room.
+    this.loop._wantTurn();
   }
 
   #enqueue(bytes: Uint8Array): void {
