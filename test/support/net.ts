@@ -101,6 +101,7 @@ export async function received(socket: net.Socket): Promise<Buffer> {
 export async function digested(socket: net.Socket): Promise<Digest> {
   const digest = new Digest();
   socket.on('data', (chunk) => digest.add(chunk));
+  socket.resume();
   await once(socket, 'end');
   return digest;
 }
