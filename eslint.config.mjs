@@ -27,7 +27,7 @@ export default defineConfig(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       // What a callback threw is passed on as it is.
       '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
-      '@typescript-eslint/no-this-alias': ['error', { allowedNames: ['loop', 'self'] }],
+      '@typescript-eslint/no-this-alias': ['error', { allowedNames: ['loop', 'running', 'self'] }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'always' }],
       '@typescript-eslint/no-unnecessary-type-arguments': 'error',

@@ -50,7 +50,8 @@ void RaiseUncaught(napi_env env) {
   bool is_pending = false;
   napi_value exception;
   if (napi_is_exception_pending(env, &is_pending) != napi_ok || !is_pending) return;
-  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
+  if (napi_get_and_clear_last_exception(env, &exception) == napi_ok)
+    napi_fatal_exception(env, exception);
 }
 
 bool CallTurn(void* data) {
@@ -202,8 +203,8 @@ napi_value Listen(napi_env env, napi_callback_info info) {
   if (call.IsClosed()) return nullptr;
   char host[64];
   call.Text(0, host, sizeof(host));
-  return call.Int(call.instance->engine.Listen(host, static_cast<uint16_t>(call.Uint(1)), call.Uint(2),
-                                               static_cast<int>(call.Uint(3))));
+  return call.Int(call.instance->engine.Listen(host, static_cast<uint16_t>(call.Uint(1)),
+                                               call.Uint(2), static_cast<int>(call.Uint(3))));
 }
 
 // connect(host, port, flags)
@@ -223,7 +224,8 @@ napi_value Send(napi_env env, napi_callback_info info) {
   size_t size = 0;
   const uint8_t* data = call.Bytes(2, &size);
   const size_t offset = call.Uint(3);
-  return call.Int(call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
+  return call.Int(
+      call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
 }
 
 // backlog(index, generation)

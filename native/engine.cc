@@ -298,7 +298,8 @@ void Engine::KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, siz
     const size_t size = pieces[i].size - sent;
     const size_t needed = socket->backlog_used + size;
     if (needed > socket->backlog_capacity) {
-      const size_t capacity = needed > 2U * socket->backlog_capacity ? needed : 2U * socket->backlog_capacity;
+      const size_t capacity =
+          needed > 2U * socket->backlog_capacity ? needed : 2U * socket->backlog_capacity;
       auto* grown = static_cast<uint8_t*>(realloc(socket->backlog, capacity));
       if (grown == nullptr) return FailSend(socket, -ENOMEM);
       socket->backlog = grown;
@@ -470,7 +471,8 @@ bool Engine::Receive(Socket* socket) {
   uint32_t slot;
   uint8_t* into;
   uint32_t available;
-  if (!slabs_.Reserve(socket->receive_size, kReceiveMinimumBytes, &slot, &into, &available)) return false;
+  if (!slabs_.Reserve(socket->receive_size, kReceiveMinimumBytes, &slot, &into, &available))
+    return false;
   const uint32_t asked = available < socket->receive_size ? available : socket->receive_size;
   const int32_t received = SocketReceive(socket->fd, into, asked);
   if (received > 0) {
@@ -507,7 +509,8 @@ bool Engine::Accept(Socket* listener) {
       WaitForInput(listener);
       return true;
     }
-    // The peer gave up while it was queued, or the network failed before it was accepted (accept(2)).
+    // The peer gave up while it was queued, or the network failed before it was accepted
+    // (accept(2)).
     if (fd < 0 && !IsShortage(fd) && fd != -EBADF && fd != -EINVAL) continue;
     Socket* socket = fd < 0 ? nullptr : Adopt(fd, SocketRole::kStream, peer);
     if (socket == nullptr) {

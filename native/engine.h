@@ -30,7 +30,7 @@ namespace evloop {
 enum class SocketRole : uint8_t { kStream, kConnecting, kListener };
 
 struct Socket {
-  uint32_t index = 0;       // Belongs to Slots, as does the generation.
+  uint32_t index = 0;  // Belongs to Slots, as does the generation.
   uint32_t generation = 0;
   int32_t fd = -1;
   SocketRole role = SocketRole::kStream;
@@ -45,14 +45,14 @@ struct Socket {
   bool wants_writable = false;  // JS holds bytes and waits for room.
   bool has_failed = false;      // A send failed and was reported; later ones are dropped.
   bool has_report = false;      // `report` waits to be delivered.
-  int32_t report = 0;           // Result of the next CQ_SEND or CQ_CONNECT; of CQ_CLOSED if it comes first.
-  uint32_t receive_size = 0;    // Bytes asked for at the next receive; adapts to what arrives.
-  uint32_t first_send = 0;      // Ring positions of this drain's sends, linked through the entries.
+  int32_t report = 0;  // Result of the next CQ_SEND or CQ_CONNECT; of CQ_CLOSED if it comes first.
+  uint32_t receive_size = 0;  // Bytes asked for at the next receive; adapts to what arrives.
+  uint32_t first_send = 0;    // Ring positions of this drain's sends, linked through the entries.
   uint32_t last_send = 0;
-  uint32_t backlog_used = 0;    // The kernel did not take backlog[backlog_sent, backlog_used) yet.
+  uint32_t backlog_used = 0;  // The kernel did not take backlog[backlog_sent, backlog_used) yet.
   uint32_t backlog_sent = 0;
   uint32_t backlog_capacity = 0;
-  uint8_t* backlog = nullptr;   // malloc'd, owned.
+  uint8_t* backlog = nullptr;  // malloc'd, owned.
   PeerAddress peer;
 };
 
@@ -86,7 +86,8 @@ class Engine {
   // Whether something of this loop keeps the process alive: what JS counts, and whatever the next
   // turn will find without waiting.
   bool IsReferenced() const {
-    return memory_.control[CTL_IS_UNREFERENCED] == 0 && (memory_.control[CTL_REFERENCES] > 0 || HasWork());
+    return memory_.control[CTL_IS_UNREFERENCED] == 0 &&
+           (memory_.control[CTL_REFERENCES] > 0 || HasWork());
   }
   double NextTimerMs() const { return wheel_.NextDeadline(); }
   Poller* poller() { return poller_.get(); }
@@ -99,7 +100,8 @@ class Engine {
   // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
   // CQ_SEND), or -errno. Native keeps no pointer into `data`.
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
-  // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or -EBADF.
+  // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or
+  // -EBADF.
   int32_t Backlog(uint32_t index, uint32_t generation);
   // The address of the other end, also after the descriptor was closed, until the slot is freed.
   // 0 or -errno.
@@ -138,7 +140,9 @@ class Engine {
   // Completes a send or connect; keeps the result on the socket when the ring is full.
   void Report(Socket* socket, int32_t result);
   void DeliverReports();
-  static uint64_t Token(const Socket* socket) { return MakeToken(socket->index, socket->generation); }
+  static uint64_t Token(const Socket* socket) {
+    return MakeToken(socket->index, socket->generation);
+  }
   // Null for a socket that is closed.
   Socket* Find(uint64_t token) { return Find(TokenIndex(token), TokenGeneration(token)); }
   Socket* Find(uint32_t index, uint32_t generation) {
@@ -164,8 +168,8 @@ class Engine {
   std::vector<uint32_t> closed_;   // Slots whose CQ_CLOSED waits to be delivered.
   std::vector<uint32_t> expired_;  // Slots whose CQ_CLOSED is in the completion ring.
   uint32_t open_sockets_ = 0;
-  double drain_ms_ = 0;  // The time of this drain; 0 until somebody wants to know.
-  bool notify_pending_ = false;    // CQ_NOTIFY waits for room in the completion ring.
+  double drain_ms_ = 0;          // The time of this drain; 0 until somebody wants to know.
+  bool notify_pending_ = false;  // CQ_NOTIFY waits for room in the completion ring.
 };
 
 }  // namespace evloop

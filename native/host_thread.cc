@@ -29,8 +29,8 @@ class ThreadHost : public Host {
   int32_t Open() override {
     napi_value name;
     napi_create_string_latin1(env_, "EVLOOP", NAPI_AUTO_LENGTH, &name);
-    if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, this, OnFinalize, this, OnCall,
-                                        &function_) != napi_ok) {
+    if (napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, this, OnFinalize, this,
+                                        OnCall, &function_) != napi_ok) {
       function_ = nullptr;
       return -ENOMEM;
     }
@@ -76,14 +76,17 @@ class ThreadHost : public Host {
     if (is_requested_) return;
     is_requested_ = true;
     // SAFETY: a number in a pointer's clothes; nobody follows it.
-    napi_call_threadsafe_function(function_, reinterpret_cast<void*>(origin), napi_tsfn_nonblocking);
+    napi_call_threadsafe_function(function_, reinterpret_cast<void*>(origin),
+                                  napi_tsfn_nonblocking);
   }
 
   int32_t TimeoutMs() const {
     const double deadline_ms = engine_->NextTimerMs();
     if (deadline_ms == std::numeric_limits<double>::infinity()) return -1;
     const double delay_ms = std::ceil(deadline_ms - NowMs());
-    return static_cast<int32_t>(delay_ms < 0 ? 0 : delay_ms < kLongestSleepMs ? delay_ms : kLongestSleepMs);
+    return static_cast<int32_t>(delay_ms < 0                 ? 0
+                                : delay_ms < kLongestSleepMs ? delay_ms
+                                                             : kLongestSleepMs);
   }
 
   void Sleep(int32_t timeout_ms) {
@@ -103,7 +106,8 @@ class ThreadHost : public Host {
 
   // Waiter's thread.
   static void OnWake(void* data) {
-    napi_call_threadsafe_function(static_cast<ThreadHost*>(data)->function_, nullptr, napi_tsfn_nonblocking);
+    napi_call_threadsafe_function(static_cast<ThreadHost*>(data)->function_, nullptr,
+                                  napi_tsfn_nonblocking);
   }
 
   static void OnCall(napi_env env, napi_value /*callback*/, void* context, void* data) {
@@ -127,7 +131,8 @@ class ThreadHost : public Host {
   napi_threadsafe_function function_ = nullptr;
   Waiter waiter_;
   bool is_requested_ = false;
-  double direct_until_ms_ = 0;  // Until then turns may follow each other within one call's iteration.
+  double direct_until_ms_ =
+      0;  // Until then turns may follow each other within one call's iteration.
   bool is_referenced_ = false;
   void (*closed_)(void* data) = nullptr;
   void* closed_data_ = nullptr;

@@ -66,15 +66,17 @@ bool Find(const char* name, Function* function) {
 }
 
 bool FindAll(Uv* uv) {
-  return Find("uv_handle_size", &uv->handle_size) && Find("uv_handle_get_data", &uv->handle_get_data) &&
+  return Find("uv_handle_size", &uv->handle_size) &&
+         Find("uv_handle_get_data", &uv->handle_get_data) &&
          Find("uv_handle_set_data", &uv->handle_set_data) && Find("uv_close", &uv->close) &&
          Find("uv_ref", &uv->ref) && Find("uv_unref", &uv->unref) && Find("uv_now", &uv->now) &&
          Find("uv_poll_init", &uv->poll_init) && Find("uv_poll_start", &uv->poll_start) &&
          Find("uv_poll_stop", &uv->poll_stop) && Find("uv_prepare_init", &uv->prepare_init) &&
-         Find("uv_prepare_start", &uv->prepare_start) && Find("uv_prepare_stop", &uv->prepare_stop) &&
-         Find("uv_idle_init", &uv->idle_init) && Find("uv_idle_start", &uv->idle_start) &&
-         Find("uv_idle_stop", &uv->idle_stop) && Find("uv_timer_init", &uv->timer_init) &&
-         Find("uv_timer_start", &uv->timer_start) && Find("uv_timer_stop", &uv->timer_stop);
+         Find("uv_prepare_start", &uv->prepare_start) &&
+         Find("uv_prepare_stop", &uv->prepare_stop) && Find("uv_idle_init", &uv->idle_init) &&
+         Find("uv_idle_start", &uv->idle_start) && Find("uv_idle_stop", &uv->idle_stop) &&
+         Find("uv_timer_init", &uv->timer_init) && Find("uv_timer_start", &uv->timer_start) &&
+         Find("uv_timer_stop", &uv->timer_stop);
 }
 
 // The functions are the same for every environment of the process; null when the runtime lacks one.
@@ -211,8 +213,9 @@ class UvHost : public Host {
     uv_.timer_start(timer_, OnTimer, delay_ms > 0 ? static_cast<uint64_t>(delay_ms) : 0, 0);
   }
 
-
-  static void OnPoll(uv_handle_t* handle, int /*status*/, int /*events*/) { Self(handle)->RunTurns(); }
+  static void OnPoll(uv_handle_t* handle, int /*status*/, int /*events*/) {
+    Self(handle)->RunTurns();
+  }
   static void OnTurn(uv_handle_t* handle) {
     UvHost* host = Self(handle);
     // Most iterations of Node's loop have nothing for us.

@@ -22,7 +22,9 @@ inline double EntryDouble(const uint32_t* entry) {
   return value;
 }
 
-inline void SetEntryDouble(uint32_t* entry, double value) { std::memcpy(entry + 6, &value, sizeof value); }
+inline void SetEntryDouble(uint32_t* entry, double value) {
+  std::memcpy(entry + 6, &value, sizeof value);
+}
 
 class SubmissionQueue {
  public:

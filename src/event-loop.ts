@@ -151,7 +151,10 @@ export class EventLoop extends LoopCore {
    * @throws As `connect()`.
    * @source CPython 3.13 `loop.create_connection`
    */
-  createConnection<P extends Protocol>(protocolFactory: () => P, options: ConnectOptions): Future<[Transport, P]> {
+  createConnection<P extends Protocol>(
+    protocolFactory: () => P,
+    options: ConnectOptions,
+  ): Future<[Transport, P]> {
     this._checkOpen();
     return connectProtocol(this, protocolFactory, options);
   }

@@ -45,7 +45,8 @@ int32_t SocketAccept(int listener, PeerAddress* peer);
 // Opens a socket and starts connecting it; `*in_progress` says whether the outcome is still open.
 int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, PeerAddress* peer,
                       bool* in_progress);
-// The outcome of a connect after writability: 0, -errno, or -EINPROGRESS when the event was spurious.
+// The outcome of a connect after writability: 0, -errno, or -EINPROGRESS when the event was
+// spurious.
 int32_t SocketConnectResult(int fd);
 int32_t SocketReceive(int fd, uint8_t* into, size_t capacity);
 int32_t SocketSend(int fd, const uint8_t* data, size_t size);

@@ -126,7 +126,8 @@ int32_t SocketAccept(int listener, PeerAddress* peer) {
   sockaddr_storage from;
   socklen_t size = sizeof(from);
   const int32_t fd = Transfer([&] {
-    return accept4(listener, reinterpret_cast<sockaddr*>(&from), &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    return accept4(listener, reinterpret_cast<sockaddr*>(&from), &size,
+                   SOCK_NONBLOCK | SOCK_CLOEXEC);
   });
   if (fd >= 0) *peer = Compact(from);
   return fd;
@@ -195,7 +196,9 @@ void SocketClose(int fd, bool reset) {
   close(fd);
 }
 
-int32_t SocketSetNoDelay(int fd, bool on) { return SetOption(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0); }
+int32_t SocketSetNoDelay(int fd, bool on) {
+  return SetOption(fd, IPPROTO_TCP, TCP_NODELAY, on ? 1 : 0);
+}
 
 int32_t SocketSetKeepAlive(int fd, bool on, uint32_t delay_seconds) {
   const int32_t status = SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, on ? 1 : 0);

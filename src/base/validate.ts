@@ -82,7 +82,8 @@ export function validateObject(name: string, value: unknown): asserts value is o
  */
 export function validateMethods(name: string, value: unknown, methods: readonly string[]): void {
   validateObject(name, value);
-  for (const method of methods) validateFunction(`${name}.${method}`, (value as Record<string, unknown>)[method]);
+  for (const method of methods)
+    {validateFunction(`${name}.${method}`, (value as Record<string, unknown>)[method]);}
 }
 
 /**

@@ -5,7 +5,11 @@ import { binding } from '../native/load.js';
  * A source of time for a loop; inject one to test without waiting.
  *
  * @example
- * const clock: Clock = { now: () => virtualMs, sleepTime: (deadline) => deadline - virtualMs };
+ * ```ts
+ * let virtualMs = 0;
+ * const clock: Clock = { now: () => virtualMs, sleepTime: (deadlineMs) => deadlineMs - virtualMs };
+ * new EventLoop({ clock }).close();
+ * ```
  */
 export interface Clock {
   /** The current time in milliseconds; never goes back. */

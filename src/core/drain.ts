@@ -9,7 +9,8 @@ export const drainTicks: (() => void) | null = findDrain();
 
 function findDrain(): (() => void) | null {
   // With --pending-deprecation it is wrapped by a warning that says nothing to a user of this package.
-  const isWarned = process.execArgv.includes('--pending-deprecation') || process.env.NODE_PENDING_DEPRECATION === '1';
+  const isWarned =
+    process.execArgv.includes('--pending-deprecation') || process.env.NODE_PENDING_DEPRECATION === '1';
   if (isWarned || process.versions.bun !== undefined || 'Deno' in globalThis) return null;
   const { _tickCallback: tickCallback } = process as unknown as { _tickCallback?: unknown };
   return typeof tickCallback === 'function' ? (tickCallback as () => void) : null;

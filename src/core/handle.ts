@@ -69,7 +69,11 @@ export class CallbackHandle extends Handle {
   declare private _callback: (...args: never[]) => unknown;
   declare private _args: readonly unknown[];
 
-  constructor(callback: (...args: never[]) => unknown, args: readonly unknown[], context: ContextSnapshot | null) {
+  constructor(
+    callback: (...args: never[]) => unknown,
+    args: readonly unknown[],
+    context: ContextSnapshot | null,
+  ) {
     super(KIND_CALLBACK, context);
     this._callback = callback;
     this._args = args;

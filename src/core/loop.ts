@@ -14,15 +14,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import { markAsUntransferable } from 'node:worker_threads';
 import { FatalError, InvalidStateError, LoopClosedError, systemError } from '../base/errors.js';
-import {
-  validateBoolean,
-  validateFunction,
-  validateInteger,
-  validateMethods,
-  validateNumber,
-  validateObject,
-  validateOneOf,
-} from '../base/validate.js';
+import { validateFunction, validateNumber, validateObject } from '../base/validate.js';
 import * as abi from '../native/abi.js';
 import * as native from '../native/binding.js';
 import { binding } from '../native/load.js';
@@ -31,9 +23,9 @@ import { monotonicMs, type Clock } from './clock.js';
 import { captureContext, isContextTracked, isContextWritable, type ContextSnapshot } from './context.js';
 import { drainTicks } from './drain.js';
 import { reportException, type ExceptionContext } from './exception.js';
+import type { Handle } from './handle.js';
 import {
   CallbackHandle,
-  Handle,
   KIND_ASYNC_STEP,
   KIND_CALLBACK,
   KIND_STEP,
@@ -41,52 +33,22 @@ import {
   noArgs,
   type HandleKind,
 } from './handle.js';
+import {
+  DEFAULT_BUDGET_MS,
+  DEFAULT_MAX_BATCH,
+  pickBackend,
+  pickHost,
+  validateLoopOptions,
+  type LoopOptions,
+} from './options.js';
+import { describeHandle, originOf, recordOrigin } from './origin.js';
 import { FifoPolicy, type SchedulingPolicy } from './policy.js';
 import type { LoopStatistics } from './statistics.js';
 import { ClockTimers, TimerHandle, WheelTimers } from './timers.js';
 
-const BACKENDS = ['auto', 'epoll', 'poll'] as const;
-const HOSTS = ['auto', 'uv', 'thread'] as const;
-const DRAINS = ['perCallback', 'perBatch'] as const;
-const UNHANDLED = ['report', 'shutdown', 'exit'] as const;
-
-/** How a loop is made. */
-export interface LoopOptions {
-  /**
-   * How readiness is found.
-   * @defaultValue `'auto'`: `EVLOOP_BACKEND` if set, else epoll
-   */
-  backend?: (typeof BACKENDS)[number];
-  /**
-   * How Node's loop wakes this one.
-   * @defaultValue `'auto'`: `EVLOOP_HOST` if set, else uv where libuv can watch the backend
-   */
-  host?: (typeof HOSTS)[number];
-  /** A source of time, for tests. @defaultValue CLOCK_MONOTONIC */
-  clock?: Clock;
-  /** The order of ready handles. @defaultValue a new {@link FifoPolicy} */
-  policy?: SchedulingPolicy;
-  /** Checks more and records where things were made. @defaultValue whether `EVLOOP_DEBUG` is set to 1 */
-  debug?: boolean;
-  /** Milliseconds one stay may last before Node's own work runs, 0 ... 1000. @defaultValue 0.2 */
-  budgetMs?: number;
-  /** Handles one stay may run before Node's own work runs. @defaultValue 100000 */
-  maxBatch?: number;
-  /**
-   * When `process.nextTick` and promise jobs drain: after each callback, as Node does, or once per
-   * batch, which is faster.
-   * @defaultValue `'perCallback'`
-   */
-  drain?: (typeof DRAINS)[number];
-  /**
-   * What an error does that no exception handler took: it is written to stderr; that, and the loop
-   * stops with the error; or that, and the process exits with code 1.
-   * @defaultValue `'report'`
-   */
-  unhandled?: (typeof UNHANDLED)[number];
-}
-
 type AnyCallback = (...args: never[]) => unknown;
+
+export type { LoopOptions } from './options.js';
 
 /** Receives errors that nobody else can catch. */
 export type ExceptionHandler = (loop: LoopCore, context: ExceptionContext) => void;
@@ -105,8 +67,6 @@ export interface SlowCallback {
   loop: LoopCore;
 }
 
-const DEFAULT_BUDGET_MS = 0.2;
-const DEFAULT_MAX_BATCH = 100_000;
 // A clock read costs as much as a handle or two.
 const HANDLES_PER_CLOCK_READ = 32;
 // How old a poll may become while handles are ready.
@@ -123,20 +83,6 @@ let running: LoopCore | null = null;
 /** The loop that runs in this thread, or null. @internal */
 export function runningLoop(): LoopCore | null {
   return running;
-}
-
-function pickBackend(option: LoopOptions['backend']): 'epoll' | 'poll' {
-  const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_BACKEND ?? 'auto') : option;
-  validateOneOf('backend', wanted, BACKENDS);
-  return wanted === 'poll' ? 'poll' : 'epoll';
-}
-
-function pickHost(option: LoopOptions['host'], backend: string): 'uv' | 'thread' {
-  const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_HOST ?? 'auto') : option;
-  validateOneOf('host', wanted, HOSTS);
-  if (wanted === 'uv' || wanted === 'thread') return wanted;
-  // Only a poller with a descriptor can be watched by libuv; Bun aborts on most uv_ functions.
-  return backend === 'poll' || process.versions.bun !== undefined ? 'thread' : 'uv';
 }
 
 /** Scheduling, timers and the native side; EventLoop adds futures and tasks. */
@@ -174,7 +120,7 @@ export class LoopCore {
   readonly #slabs: ArrayBuffer[] = [];
   readonly #mailboxes = new Set<() => void>();
   readonly #isDrainedPerCallback: boolean;
-  readonly #unhandled: (typeof UNHANDLED)[number];
+  readonly #unhandled: NonNullable<LoopOptions['unhandled']>;
   readonly #maxBatch: number;
 
   // The batch: what was ready when the turn began.
@@ -200,16 +146,9 @@ export class LoopCore {
    *   host do not go together (`ENOTSUP`).
    */
   constructor(options: LoopOptions = {}) {
-    validateObject('options', options);
-    if (options.clock !== undefined) validateMethods('options.clock', options.clock, ['now', 'sleepTime']);
-    if (options.policy !== undefined) validateMethods('options.policy', options.policy, ['push', 'pop']);
-    if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
-    validateOneOf('options.drain', options.drain ?? 'perCallback', DRAINS);
-    validateOneOf('options.unhandled', options.unhandled ?? 'report', UNHANDLED);
-    const budgetMs = options.budgetMs ?? DEFAULT_BUDGET_MS;
-    validateNumber('options.budgetMs', budgetMs, 0, 1000);
+    validateLoopOptions(options);
+    const { budgetMs = DEFAULT_BUDGET_MS } = options;
     this.#maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
-    validateInteger('options.maxBatch', this.#maxBatch, 1, 2 ** 31);
     this.debug = options.debug ?? process.env.EVLOOP_DEBUG === '1';
     this.#isDrainedPerCallback = options.drain !== 'perBatch';
     this.#unhandled = options.unhandled ?? 'report';
@@ -228,7 +167,8 @@ export class LoopCore {
       this.#resource,
       this._rings.memory,
     );
-    if (typeof created === 'number') throw systemError(created, `open ${this.#backend} on the ${this.#host} host`);
+    if (typeof created === 'number')
+      {throw systemError(created, `open ${this.#backend} on the ${this.#host} host`);}
     this._native = created;
     if (this.#control[abi.CTL_ABI_VERSION] !== abi.ABI_VERSION) {
       created.close();
@@ -251,17 +191,19 @@ export class LoopCore {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `callback` is no function.
    * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    * @example
+   * ```ts
    * loop.callSoon(console.log, 'in the next turn');
+   * ```
    * @source CPython 3.13 `loop.call_soon`
    */
   callSoon<A extends unknown[]>(callback: (...args: A) => unknown, ...args: A): Handle {
     this.#checkCallback(callback);
     const handle = new CallbackHandle(
-      callback as AnyCallback,
+      callback,
       args.length === 0 ? noArgs : listOf(...args),
       captureContext(),
     );
-    if (this.debug) recordOrigin(handle, this.callSoon);
+    if (this.debug) recordOrigin(this, handle, 'callSoon');
     this._push(handle);
     return handle;
   }
@@ -279,8 +221,8 @@ export class LoopCore {
     validateObject('options', options);
     this.#checkCallback(callback);
     const context = options.context === undefined ? captureContext() : options.context;
-    const handle = new CallbackHandle(callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args), context);
-    if (this.debug) recordOrigin(handle, this.callSoonWith);
+    const handle = new CallbackHandle(callback, args.length === 0 ? noArgs : listOf(...args), context);
+    if (this.debug) recordOrigin(this, handle, 'callSoonWith');
     this._push(handle);
     return handle;
   }
@@ -304,14 +246,20 @@ export class LoopCore {
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `delayMs` is no number, or NaN.
    * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    * @example
+   * ```ts
    * const timer = loop.callLater(50, () => console.log('late'));
    * timer.cancel();
+   * ```
    * @source CPython 3.13 `loop.call_later`. Differs: milliseconds; ties are FIFO; never early.
    */
-  callLater<A extends unknown[]>(delayMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
+  callLater<A extends unknown[]>(
+    delayMs: number,
+    callback: (...args: A) => unknown,
+    ...args: A
+  ): TimerHandle {
     validateNumber('delayMs', delayMs);
-    const timer = this.#makeTimer(0, callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args));
-    if (this.debug) recordOrigin(timer, this.callLater);
+    const timer = this.#makeTimer(0, callback, args.length === 0 ? noArgs : listOf(...args));
+    if (this.debug) recordOrigin(this, timer, 'callLater');
     (this.#clockTimers ?? this.#wheel).startIn(timer, delayMs);
     return timer;
   }
@@ -326,8 +274,8 @@ export class LoopCore {
    */
   callAt<A extends unknown[]>(whenMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
     validateNumber('whenMs', whenMs);
-    const timer = this.#makeTimer(whenMs, callback as AnyCallback, args.length === 0 ? noArgs : listOf(...args));
-    if (this.debug) recordOrigin(timer, this.callAt);
+    const timer = this.#makeTimer(whenMs, callback, args.length === 0 ? noArgs : listOf(...args));
+    if (this.debug) recordOrigin(this, timer, 'callAt');
     (this.#clockTimers ?? this.#wheel).start(timer);
     return timer;
   }
@@ -372,7 +320,8 @@ export class LoopCore {
   _start(): Promise<void> {
     if (this.#isClosed) throw new LoopClosedError();
     if (running === this) throw new InvalidStateError('This event loop is already running');
-    if (running !== null) throw new InvalidStateError('Cannot run the event loop while another loop is running');
+    if (running !== null)
+      {throw new InvalidStateError('Cannot run the event loop while another loop is running');}
     running = this;
     this.#startedMs = monotonicMs();
     const finished = new Promise<void>((resolve, reject) => {
@@ -509,7 +458,8 @@ export class LoopCore {
     }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
-      if (control[abi.CTL_SLAB_CONSUMED_MASK] !== 0 || control[abi.CTL_SLAB_STARVED] !== 0) this.#supplySlabs();
+      if (control[abi.CTL_SLAB_CONSUMED_MASK] !== 0 || control[abi.CTL_SLAB_STARVED] !== 0)
+        {this.#supplySlabs();}
       if (this.#isStopping) this.#finishRun();
     }
     control[abi.CTL_READY] = this.#policy.size > 0 || this.#held !== null ? 1 : 0;
@@ -566,7 +516,10 @@ export class LoopCore {
         this.#batch = left;
         return abi.TURN_YIELD;
       }
-      if (this.#isDrainedPerCallback && (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo))) {
+      if (
+        this.#isDrainedPerCallback &&
+        (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo))
+      ) {
         this.#batch = left;
         if (!this.#drain()) return abi.TURN_DRAIN;
         ranKind = -1;
@@ -639,7 +592,8 @@ export class LoopCore {
     } catch (error) {
       this.callExceptionHandler({ message: 'Exception in onSlowCallback', exception: error, handle });
     }
-    if (this.debug) console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);
+    if (this.debug)
+      {console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);}
   }
 
   #finishRun(): void {
@@ -716,7 +670,13 @@ export class LoopCore {
     if (deadline === Infinity) return;
     const sleepMs = Math.max(0, this.#clock!.sleepTime(deadline));
     if (sleepMs === Infinity) return;
-    this.#clockWake = new TimerHandle(this.#wheel, monotonicMs() + sleepMs, () => undefined, [], null).unref();
+    this.#clockWake = new TimerHandle(
+      this.#wheel,
+      monotonicMs() + sleepMs,
+      () => undefined,
+      [],
+      null,
+    ).unref();
     this.#wheel.start(this.#clockWake);
   }
 
@@ -744,7 +704,7 @@ export class LoopCore {
 
   #supplySlab(slot: number): void {
     // Not zeroed: native writes it before anybody reads it.
-    const slab = Buffer.allocUnsafeSlow(abi.RECEIVE_SLAB_BYTES).buffer as ArrayBuffer;
+    const slab = Buffer.allocUnsafeSlow(abi.RECEIVE_SLAB_BYTES).buffer;
     markAsUntransferable(slab);
     this.#slabs[slot] = slab;
     this._native.setSlab(slot, slab);
@@ -800,7 +760,7 @@ export class LoopCore {
         message: `Exception in callback ${describeHandle(handle)}`,
         exception: error,
         handle,
-        sourceTraceback: origins.get(handle),
+        sourceTraceback: originOf(handle),
       });
     // The handler sees the context of what failed.
     if (context === null) report();
@@ -860,25 +820,6 @@ export class LoopCore {
 
 function runHandle(handle: Handle): void {
   handle._run();
-}
-
-// Where handles were made; filled in debug mode only.
-const origins = new WeakMap<Handle, string>();
-const ORIGIN_FRAMES = 10;
-
-// The first frame is that of `method`'s caller.
-function recordOrigin(handle: Handle, method: AnyCallback): void {
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = ORIGIN_FRAMES;
-  const holder: { stack?: string } = {};
-  Error.captureStackTrace(holder, method);
-  Error.stackTraceLimit = limit;
-  origins.set(handle, holder.stack ?? '');
-}
-
-function describeHandle(handle: Handle): string {
-  const origin = origins.get(handle);
-  return origin === undefined ? handle._describe() : `${handle._describe()} created at${origin.replace(/^[^\n]*/, '')}`;
 }
 
 // A coroutine given where a callback is wanted would never run to its end.

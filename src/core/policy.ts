@@ -7,12 +7,22 @@ import type { Handle } from './handle.js';
  * stay inside, the loop skips it.
  *
  * @example
+ * ```ts
  * class Lifo implements SchedulingPolicy {
- *   #handles: Handle[] = [];
- *   get size() { return this.#handles.length; }
- *   push(handle: Handle) { this.#handles.push(handle); }
- *   pop() { return this.#handles.pop(); }
+ *   readonly #handles: Handle[] = [];
+ *   get size() {
+ *     return this.#handles.length;
+ *   }
+ *   push(handle: Handle) {
+ *     this.#handles.push(handle);
+ *   }
+ *   pop() {
+ *     return this.#handles.pop();
+ *   }
  * }
+ * const loop = new EventLoop({ policy: new Lifo() });
+ * loop.close();
+ * ```
  */
 export interface SchedulingPolicy {
   /** Handles inside. */

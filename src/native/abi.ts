@@ -66,7 +66,7 @@ export const CTL_TURN_RESULT = 22;
 export const CTL_F64_NOW = 16;
 /** Native: total time spent in turns, ms. */
 export const CTL_F64_BUSY_MS = 17;
-/** JS: how long one stay in the loop may last before Node's own work runs. */
+/** JS: how long one stay may last before Node's own work runs. */
 export const CTL_F64_BUDGET_MS = 18;
 
 // Submission entry: [op, index, generation, a, b, link, f64 (words 6-7)].
@@ -94,7 +94,7 @@ export const OP_RESET = 8;
 export const OP_ACCEPT_START = 9;
 /** Listener. */
 export const OP_ACCEPT_STOP = 10;
-/** Like OP_TIMER_START; f64: delay ms, counted from when native drains it. */
+/** Like OP_TIMER_START; f64: delay ms from when native drains it. */
 export const OP_TIMER_START_IN = 11;
 
 // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.

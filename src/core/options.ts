@@ -1,0 +1,83 @@
+// How a loop is made, and what its options mean where they are left out.
+import {
+  validateBoolean,
+  validateInteger,
+  validateMethods,
+  validateNumber,
+  validateObject,
+  validateOneOf,
+} from '../base/validate.js';
+import type { Clock } from './clock.js';
+import type { SchedulingPolicy } from './policy.js';
+
+const BACKENDS = ['auto', 'epoll', 'poll'] as const;
+const HOSTS = ['auto', 'uv', 'thread'] as const;
+const DRAINS = ['perCallback', 'perBatch'] as const;
+const UNHANDLED = ['report', 'shutdown', 'exit'] as const;
+
+/** How a loop is made. */
+export interface LoopOptions {
+  /**
+   * How readiness is found.
+   * @defaultValue `'auto'`: `EVLOOP_BACKEND` if set, else epoll
+   */
+  backend?: (typeof BACKENDS)[number];
+  /**
+   * How Node's loop wakes this one.
+   * @defaultValue `'auto'`: `EVLOOP_HOST` if set, else uv where libuv can watch the backend
+   */
+  host?: (typeof HOSTS)[number];
+  /** A source of time, for tests. @defaultValue CLOCK_MONOTONIC */
+  clock?: Clock;
+  /** The order of ready handles. @defaultValue a new {@link FifoPolicy} */
+  policy?: SchedulingPolicy;
+  /** Checks more and records where things were made. @defaultValue whether `EVLOOP_DEBUG` is set to 1 */
+  debug?: boolean;
+  /** Milliseconds one stay may last before Node's own work runs, 0 ... 1000. @defaultValue 0.2 */
+  budgetMs?: number;
+  /** Handles one stay may run before Node's own work runs. @defaultValue 100000 */
+  maxBatch?: number;
+  /**
+   * When `process.nextTick` and promise jobs drain: after each callback, as Node does, or once per
+   * batch, which is faster.
+   * @defaultValue `'perCallback'`
+   */
+  drain?: (typeof DRAINS)[number];
+  /**
+   * What an error does that no exception handler took: it is written to stderr; that, and the loop
+   * stops with the error; or that, and the process exits with code 1.
+   * @defaultValue `'report'`
+   */
+  unhandled?: (typeof UNHANDLED)[number];
+}
+
+export const DEFAULT_BUDGET_MS = 0.2;
+export const DEFAULT_MAX_BATCH = 100_000;
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong. @internal */
+export function validateLoopOptions(options: LoopOptions): void {
+  validateObject('options', options);
+  if (options.clock !== undefined) validateMethods('options.clock', options.clock, ['now', 'sleepTime']);
+  if (options.policy !== undefined) validateMethods('options.policy', options.policy, ['push', 'pop']);
+  if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
+  validateOneOf('options.drain', options.drain ?? 'perCallback', DRAINS);
+  validateOneOf('options.unhandled', options.unhandled ?? 'report', UNHANDLED);
+  validateNumber('options.budgetMs', options.budgetMs ?? DEFAULT_BUDGET_MS, 0, 1000);
+  validateInteger('options.maxBatch', options.maxBatch ?? DEFAULT_MAX_BATCH, 1, 2 ** 31);
+}
+
+/** The poller, as the option or the environment says. @internal */
+export function pickBackend(option: LoopOptions['backend']): 'epoll' | 'poll' {
+  const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_BACKEND ?? 'auto') : option;
+  validateOneOf('backend', wanted, BACKENDS);
+  return wanted === 'poll' ? 'poll' : 'epoll';
+}
+
+/** The host, as the option or the environment says. @internal */
+export function pickHost(option: LoopOptions['host'], backend: string): 'uv' | 'thread' {
+  const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_HOST ?? 'auto') : option;
+  validateOneOf('host', wanted, HOSTS);
+  if (wanted === 'uv' || wanted === 'thread') return wanted;
+  // Only a poller with a descriptor can be watched by libuv; Bun aborts on most uv_ functions.
+  return backend === 'poll' || process.versions.bun !== undefined ? 'thread' : 'uv';
+}
