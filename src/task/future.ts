@@ -474,6 +474,17 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     return this.toPromise().then(onFulfilled, onRejected);
   }
 
+  /** As of promises: `then(null, onRejected)`. */
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in Promise
+  catch<E = never>(onRejected?: ((error: any) => E | PromiseLike<E>) | null): Promise<T | E> {
+    return this.toPromise().catch(onRejected);
+  }
+
+  /** As of promises: calls back in any case, and passes the outcome on. */
+  finally(onFinally?: (() => void) | null): Promise<T> {
+    return this.toPromise().finally(onFinally);
+  }
+
   /** An ordinary promise of the same outcome. Cancelling the future rejects it. */
   toPromise(): Promise<T> {
     return new Promise((resolve, reject) => this._awaitBy(null, resolve as Resolve, reject));

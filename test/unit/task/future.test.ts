@@ -284,6 +284,25 @@ test('then() recovers, passes through and chains as promises do', async () => {
   expect(await fine.then().then((value) => value * 2)).toBe(4);
 });
 
+test('catch() and finally() are those of promises', async () => {
+  const loop = fakeLoop();
+  const pending = new Future<number>(loop);
+  const failed = new Future<number>(loop);
+  failed.setException(new Error('x'));
+  const log: string[] = [];
+  const chains = [
+    pending.catch(() => 0),
+    pending.finally(() => log.push('finally')),
+    failed.catch((error: Error) => error.message),
+    failed.finally(() => log.push('finally')).catch(() => 'caught'),
+  ];
+  await loop.settle();
+  pending.setResult(1);
+  await loop.settle();
+  expect(await Promise.all(chains)).toEqual([1, 1, 'x', 'caught']);
+  expect(log).toEqual(['finally', 'finally']);
+});
+
 test('await takes one promise job, as for a promise, when the future is settled', async () => {
   const future = new Future<string>(fakeLoop());
   future.setResult('x');
