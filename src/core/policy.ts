@@ -29,6 +29,7 @@ export interface SchedulingPolicy {
   readonly size: number;
   /** True when handles leave in the order of arrival: then runs of steps may share one drain. */
   readonly isFifo?: boolean;
+  /** Takes a handle that is ready. */
   push(handle: Handle): void;
   /** The next handle, or undefined when there is none. */
   pop(): Handle | undefined;

@@ -172,7 +172,7 @@ export class Server {
   /**
    * Stops accepting; open connections go on. Idempotent.
    *
-   * Suspends: never.
+   * Suspends: never; what it returns does.
    *
    * @returns What {@link Server.waitClosed} gives.
    */
@@ -185,7 +185,11 @@ export class Server {
     return this.waitClosed();
   }
 
-  /** Fulfilled once the server is closed and its last connection is gone, in either order. */
+  /**
+   * Fulfilled once the server is closed and its last connection is gone, in either order.
+   *
+   * Suspends: until then. A cancel point then.
+   */
   waitClosed(): Awaitable<void> {
     const future = new Future<void>(this.#loop);
     if (this.#isOver()) future.setResult();

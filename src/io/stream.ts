@@ -292,7 +292,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   /**
    * Closes after everything written is sent; unread bytes are dropped. Idempotent.
    *
-   * Suspends: never.
+   * Suspends: never; what it returns does.
    *
    * @returns What {@link Stream.closed} gives.
    */
@@ -308,7 +308,11 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#serveReader();
   }
 
-  /** Fulfilled once the socket is closed, no matter why. A cancel point. */
+  /**
+   * Fulfilled once the socket is closed, no matter why.
+   *
+   * Suspends: while the socket is open. A cancel point then.
+   */
   get closed(): Awaitable<void> {
     // Each gets a future of its own, which a cancelled task may cancel.
     const future = new Future<void>(this.#endpoint.loop);

@@ -66,14 +66,9 @@ export interface Suspension {
   cancelled(): boolean;
 }
 
-// What a generator task finds when a future it iterates is pending. Being one object it also tells
-// `yield* future` from `yield future`.
+// What `yield*` of a pending future gives to the task. It also tells that from `yield future`, which
+// leaves nothing here.
 const waiting: { done: false; value: Suspension | undefined } = { done: false, value: undefined };
-
-/** Whether a generator stopped in `yield* future`. @internal */
-export function isWaitingResult(step: unknown): boolean {
-  return step === waiting;
-}
 
 /** Stops the generator whose `yield*` asks; for the iterators of suspensions. @internal */
 export function stopAt(suspension: Suspension): IteratorYieldResult<unknown> {
@@ -81,9 +76,10 @@ export function stopAt(suspension: Suspension): IteratorYieldResult<unknown> {
   return waiting;
 }
 
-/** Where a generator stopped. @internal */
-export function takeAwaited(): Suspension {
-  const suspension = waiting.value!;
+/** What a generator waits for that stopped with `value`; null when it only yielded that. @internal */
+export function takeAwaited(value: unknown): Suspension | null {
+  const suspension = waiting.value;
+  if (suspension === undefined || suspension !== value) return null;
   waiting.value = undefined;
   return suspension;
 }
@@ -440,8 +436,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
       throw new InvalidStateError('A future is waited for with yield* in a coroutine that a task runs');
     }
     if (this._loop.debug) recordStack(awaitSites, this);
-    waiting.value = this;
-    return waiting;
+    return stopAt(this);
   }
 
   /** @internal */
@@ -474,18 +469,30 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     return this.toPromise().then(onFulfilled, onRejected);
   }
 
-  /** As of promises: `then(null, onRejected)`. */
+  /**
+   * As of promises: `then(null, onRejected)`.
+   *
+   * Suspends: never.
+   */
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in Promise
   catch<E = never>(onRejected?: ((error: any) => E | PromiseLike<E>) | null): Promise<T | E> {
     return this.toPromise().catch(onRejected);
   }
 
-  /** As of promises: calls back in any case, and passes the outcome on. */
+  /**
+   * As of promises: calls back in any case, and passes the outcome on.
+   *
+   * Suspends: never.
+   */
   finally(onFinally?: (() => void) | null): Promise<T> {
     return this.toPromise().finally(onFinally);
   }
 
-  /** An ordinary promise of the same outcome. Cancelling the future rejects it. */
+  /**
+   * An ordinary promise of the same outcome. Cancelling the future rejects it.
+   *
+   * Suspends: never.
+   */
   toPromise(): Promise<T> {
     return new Promise((resolve, reject) => this._awaitBy(null, resolve as Resolve, reject));
   }

@@ -1,0 +1,119 @@
+// Every public name says what it is, and whatever takes time says so.
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const WAITABLE = new Set(['Awaitable', 'Future', 'Operation', 'Promise', 'PromiseLike', 'Task']);
+
+interface Documented {
+  name: string;
+  declaration: ts.Declaration;
+  type: ts.Type;
+}
+
+const program = makeProgram();
+const checker = program.getTypeChecker();
+
+function makeProgram(): ts.Program {
+  const file = path.join(root, 'tsconfig.json');
+  const { config } = ts.readConfigFile(file, (name) => ts.sys.readFile(name)) as { config: unknown };
+  const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  return ts.createProgram([path.join(root, 'src/index.ts')], options);
+}
+
+function publicSymbols(): ts.Symbol[] {
+  const index = program.getSourceFile(path.join(root, 'src/index.ts'))!;
+  return checker
+    .getExportsOfModule(checker.getSymbolAtLocation(index)!)
+    .map((symbol) => (symbol.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(symbol) : symbol));
+}
+
+function commentOf(declaration: ts.Declaration): string {
+  return ts
+    .getJSDocCommentsAndTags(declaration)
+    .filter(ts.isJSDoc)
+    .map((comment) => comment.getText())
+    .join('\n');
+}
+
+function isInternal(declaration: ts.Declaration): boolean {
+  const name = ts.getNameOfDeclaration(declaration);
+  const isHidden = name === undefined || ts.isPrivateIdentifier(name) || name.getText().startsWith('_');
+  return isHidden || ts.isComputedPropertyName(name) || commentOf(declaration).includes('@internal');
+}
+
+// The members that a class or interface declares itself.
+function members(symbol: ts.Symbol): ts.Declaration[] {
+  return (symbol.declarations ?? []).flatMap((declaration) =>
+    ts.isClassDeclaration(declaration) || ts.isInterfaceDeclaration(declaration)
+      ? [...declaration.members].filter((member) => !isInternal(member))
+      : [],
+  );
+}
+
+function isWaitable(type: ts.Type): boolean {
+  const names = [type.aliasSymbol, type.getSymbol() as ts.Symbol | undefined].map((symbol) => symbol?.name);
+  return names.some((name) => WAITABLE.has(name ?? ''));
+}
+
+function nameOf(symbol: ts.Symbol, declaration: ts.Declaration): string {
+  if (symbol.declarations!.includes(declaration)) return symbol.name;
+  return `${symbol.name}.${ts.getNameOfDeclaration(declaration)!.getText()}`;
+}
+
+// Functions, methods and getters, with what they give.
+function callables(): Documented[] {
+  return publicSymbols().flatMap((symbol) =>
+    [...(symbol.declarations ?? []), ...members(symbol)].flatMap((declaration) => {
+      const name = nameOf(symbol, declaration);
+      if (ts.isGetAccessor(declaration)) {
+        return [{ name, declaration, type: checker.getTypeAtLocation(declaration) }];
+      }
+      if (!ts.isFunctionDeclaration(declaration) && !ts.isMethodDeclaration(declaration)) return [];
+      const signature = checker.getSignatureFromDeclaration(declaration)!;
+      return [{ name, declaration, type: checker.getReturnTypeOfSignature(signature) }];
+    }),
+  );
+}
+
+// One comment serves all overloads.
+function commentsByName(all: readonly Documented[]): Map<string, string> {
+  const comments = new Map<string, string>();
+  for (const { name, declaration } of all) {
+    comments.set(name, (comments.get(name) ?? '') + commentOf(declaration));
+  }
+  return comments;
+}
+
+test('the compiler understands the sources', () => {
+  expect(publicSymbols().length).toBeGreaterThan(30);
+  expect(callables().length).toBeGreaterThan(60);
+});
+
+test('every public name has a summary', () => {
+  const bare = publicSymbols().filter(
+    (symbol) => ts.displayPartsToString(symbol.getDocumentationComment(checker)).trim() === '',
+  );
+  expect(bare.map((symbol) => symbol.name)).toEqual([]);
+});
+
+test('every public function and method has a summary', () => {
+  // Members that an interface demands may be described there.
+  const summaryOf = ({ declaration }: Documented): string => {
+    const symbol = checker.getSymbolAtLocation(ts.getNameOfDeclaration(declaration)!)!;
+    return ts.displayPartsToString(symbol.getDocumentationComment(checker));
+  };
+  const bare = callables().filter((callable) => summaryOf(callable).trim() === '');
+  expect([...new Set(bare.map(({ name }) => name))]).toEqual([]);
+});
+
+test('whatever gives something to wait for says whether it suspends', () => {
+  const all = callables();
+  const comments = commentsByName(all);
+  const silent = all
+    .filter(({ name, type }) => isWaitable(type) && !comments.get(name)!.includes('Suspends:'))
+    .map(({ name }) => name);
+  expect([...new Set(silent)]).toEqual([]);
+});

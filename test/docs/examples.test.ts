@@ -1,0 +1,219 @@
+// Runs what the documentation shows: the code blocks of README.md, and every `@example` of the sources.
+//
+// A block that makes its own loop runs as it is. Any other runs inside a loop, with the names around it that
+// such a line would have: `loop`, a connected `stream`, the `url` of a server.
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import http from 'node:http';
+import net from 'node:net';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import ts from 'typescript';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { systemError } from '../../src/base/errors.js';
+import * as evloop from '../../src/index.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+interface Block {
+  /** File and line of its first line. */
+  place: string;
+  code: string;
+}
+
+// Blocks that throw, and what.
+const THROWING: readonly { part: string; message: string }[] = [
+  { part: 'throw new FatalError', message: 'The configuration is gone' },
+  { part: 'throw systemError', message: 'connect ECONNREFUSED 127.0.0.1:80: connection refused' },
+];
+
+// Blocks that cannot run, and why; none so far.
+const NOT_RUN: readonly { part: string; reason: string }[] = [];
+
+/** The fenced blocks of the given languages in a text. */
+function fencedBlocks(file: string, text: string, languages: readonly string[]): Block[] {
+  const blocks: Block[] = [];
+  let open: { line: number; code: string[] } | null = null;
+  for (const [index, line] of text.split('\n').entries()) {
+    const fence = /^```(\w*)$/.exec(line);
+    if (open !== null && fence === null) open.code.push(line);
+    if (fence === null) continue;
+    if (open === null) {
+      open = { line: index + 2, code: [] };
+      if (!languages.includes(fence[1]!)) open.line = 0;
+    } else {
+      if (open.line > 0) blocks.push({ place: `${file}:${String(open.line)}`, code: open.code.join('\n') });
+      open = null;
+    }
+  }
+  return blocks;
+}
+
+// Comments lose their stars but keep their lines, everything else becomes empty.
+function commentsOf(source: string): string {
+  let isComment = false;
+  return source
+    .split('\n')
+    .map((line) => {
+      if (line.trimStart().startsWith('/**')) isComment = true;
+      const text = isComment ? line.replace(/^\s*(?:\/\*\*|\*\/|\*) ?/, '') : '';
+      if (line.includes('*/')) isComment = false;
+      return text;
+    })
+    .join('\n');
+}
+
+function sourceFiles(): string[] {
+  return readdirSync(path.join(root, 'src'), { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .sort()
+    .map((file) => path.join('src', file));
+}
+
+const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
+
+const sourceBlocks = sourceFiles().flatMap((file) => fencedBlocks(file, commentsOf(read(file)), ['ts']));
+const readmeBlocks = fencedBlocks('README.md', read('README.md'), ['js', 'ts']);
+
+const COMPILER_OPTIONS: ts.CompilerOptions = {
+  target: ts.ScriptTarget.ES2022,
+  module: ts.ModuleKind.CommonJS,
+  esModuleInterop: true,
+};
+
+const AsyncFunction = Object.getPrototypeOf(async function () {}).constructor as new (
+  ...names: string[]
+) => (...values: unknown[]) => Promise<void>;
+
+/** Runs a block with the given names; those that it declares or imports itself are left out. */
+async function execute(code: string, names: Record<string, unknown>): Promise<void> {
+  const { outputText } = ts.transpileModule(code, { compilerOptions: COMPILER_OPTIONS });
+  const isDeclared = (name: string): boolean =>
+    new RegExp(`\\b(?:const|let|function\\*?|class) ${name}\\b`).test(code);
+  const all: Record<string, unknown> = {
+    ...names,
+    exports: {},
+    require: (specifier: string) => {
+      expect(specifier, 'examples import this package by its name, and nothing else').toBe('evloop');
+      return evloop;
+    },
+  };
+  const used = Object.keys(all).filter((name) => !isDeclared(name));
+  await new AsyncFunction(...used, outputText)(...used.map((name) => all[name]));
+}
+
+let webServer: http.Server;
+let echoServer: net.Server;
+let greeter: net.Server;
+
+const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port;
+
+async function listening<S extends net.Server>(server: S): Promise<S> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return server;
+}
+
+beforeAll(async () => {
+  webServer = await listening(http.createServer((_, response) => response.end('hello')));
+  echoServer = await listening(
+    net.createServer((socket) => socket.on('error', () => undefined).pipe(socket)),
+  );
+  // Whoever reads gets something.
+  greeter = await listening(net.createServer((socket) => socket.on('error', () => undefined).end('hello')));
+});
+
+afterAll(() => {
+  webServer.closeAllConnections();
+  for (const server of [webServer, echoServer, greeter]) server.close();
+});
+
+async function runBlock(block: Block): Promise<void> {
+  // A port that is listened on is any free one; one that is connected to is the echo server's.
+  const port = /\blisten\(/.test(block.code) ? 0 : portOf(echoServer);
+  const code = block.code.replace(/\b4000\b/g, String(port));
+  const outside = { ...evloop, systemError, error: new Error('an error in an example') };
+  if (/\bnew (?:EventLoop|Runner)\(|^await run\(/m.test(code)) {
+    await execute(code, outside);
+    return;
+  }
+  await evloop.run(async () => {
+    const loop = evloop.EventLoop.running();
+    const stream = await evloop.connect({ host: '127.0.0.1', port: portOf(greeter) });
+    const names = {
+      ...outside,
+      loop,
+      stream,
+      url: `http://127.0.0.1:${String(portOf(webServer))}/`,
+      workerData: { remote: loop.createRemote({ progress: () => undefined }) },
+    };
+    try {
+      await execute(code, names);
+    } finally {
+      // What the block scheduled, and the tasks it started, come to run.
+      await evloop.sleep(0);
+      await evloop.sleep(0);
+      stream.abort();
+    }
+  });
+}
+
+function testBlocks(blocks: readonly Block[]): void {
+  for (const block of blocks) {
+    const reason = NOT_RUN.find(({ part }) => block.code.includes(part))?.reason;
+    if (reason !== undefined) {
+      test.skip(`${block.place} (${reason})`, () => undefined);
+      continue;
+    }
+    test(block.place, async () => {
+      const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+      const error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
+      const expected = THROWING.find(({ part }) => block.code.includes(part))?.message;
+      try {
+        if (expected === undefined) await runBlock(block);
+        else await expect(runBlock(block)).rejects.toThrow(expected);
+        // Only the block that shows an error may print one.
+        if (!block.code.includes('console.error')) expect(error.mock.calls).toEqual([]);
+      } finally {
+        log.mockRestore();
+        error.mockRestore();
+      }
+    });
+  }
+}
+
+describe('examples of the sources', () => {
+  testBlocks(sourceBlocks);
+
+  test('every @example is a fenced block', () => {
+    const unfenced = sourceFiles().filter((file) => /@example\n(?! *\* ```ts\n)/.test(read(file)));
+    expect(unfenced).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  testBlocks(readmeBlocks);
+
+  test('shows the two commands, each on a line of its own', () => {
+    const lines = fencedBlocks('README.md', read('README.md'), ['sh']).map(({ code }) => code);
+    expect(lines).toContain('npm ci && npm start');
+    expect(lines).toContain('npm ci && npm test');
+  });
+
+  test('names every option of a loop, and nothing else', () => {
+    const source = read('src/core/options.ts');
+    const body = /export interface LoopOptions \{\n(.*?)\n\}/s.exec(source)![1]!;
+    const options = [...body.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
+    const table = /\| option \|.*?\n\n/s.exec(read('README.md'))![0];
+    expect([...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name).sort()).toEqual(options.sort());
+  });
+
+  test('links to files that exist', () => {
+    for (const file of ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'native/README.md']) {
+      for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
+        const place = path.join(root, path.dirname(file), target!);
+        expect(ts.sys.fileExists(place) || ts.sys.directoryExists(place), `${file}: ${target!}`).toBe(true);
+      }
+    }
+  });
+});
