@@ -93,7 +93,9 @@ export class Digest {
 /** Everything a socket receives up to the end. */
 export async function received(socket: net.Socket): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  socket.on('data', (chunk) => chunks.push(chunk));
+  socket.resume();
+  await once(socket, 'end');
   return Buffer.concat(chunks);
 }
 
