@@ -54,7 +54,7 @@ function members(symbol: ts.Symbol): ts.Declaration[] {
 }
 
 function isWaitable(type: ts.Type): boolean {
-  const names = [type.aliasSymbol, type.getSymbol() as ts.Symbol | undefined].map((symbol) => symbol?.name);
+  const names = [type.aliasSymbol, type.getSymbol()].map((symbol) => symbol?.name);
   return names.some((name) => WAITABLE.has(name ?? ''));
 }
 
