@@ -34,7 +34,6 @@ import {
   awaitNatively,
   awaitSite,
   Future,
-  isWaitingResult,
   takeAwaited,
   type Suspension,
   type Await,
@@ -489,9 +488,8 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     }
     loop._currentTask = caller;
     if (step.done === true) this._finish(step.value);
-    else if (isWaitingResult(step)) this._waitFor(takeAwaited());
     else if (step.value === undefined) loop._push(this._handle);
-    else this._throwLater(this._badYield(step.value));
+    else this._stopAt(step.value);
   }
 
   _takeInterruption(): unknown {
@@ -500,6 +498,12 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     const mistake = this._mistake;
     this._mistake = null;
     return this._mustCancel ? this._takeCancellation(awaited) : mistake;
+  }
+
+  _stopAt(value: unknown): void {
+    const awaited = takeAwaited(value);
+    if (awaited === null) this._throwLater(this._badYield(value));
+    else this._waitFor(awaited);
   }
 
   _waitFor(future: Suspension): void {
