@@ -1,4 +1,5 @@
 // Accepts TCP connections.
+import { isIP } from 'node:net';
 import { inspect } from 'node:util';
 import { systemError } from '../base/errors.js';
 import {
@@ -340,7 +341,9 @@ function start(loop: LoopCore, options: ListenOptions, make: () => Server): Futu
       future.setException(error);
     }
   };
-  if (options.host === undefined) begin(ANY_ADDRESSES);
+  // In a turn of its own, like everything that suspends: until then it can be cancelled.
+  if (options.host === undefined) loop.callSoon(begin, ANY_ADDRESSES);
+  else if (isIP(options.host) !== 0) loop.callSoon(begin, [options.host]);
   else resolveOn(loop, options.host, begin, (error) => void (future.done() || future.setException(error)));
   return future;
 }
