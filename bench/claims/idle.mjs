@@ -1,7 +1,7 @@
 // A server that waits for its first client: how often its threads wake up.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
@@ -10,45 +10,43 @@ import { fileURLToPath } from 'node:url';
 import { contextSwitches, findProgram } from '../lib/machine.mjs';
 import { startServer, watchOthers } from '../lib/process.mjs';
 
-/** V8 tidies up after the start; that has to be over. */
-const SETTLE_MS = 3000;
+/** V8 collects once more some eight seconds after a start that allocated much; that has to be over. */
+const SETTLE_MS = 12_000;
+const ATTACH_MS = 1000;
 
 /**
- * Counts system calls of all threads while `body` runs.
+ * Calls `body` while the system calls of all threads are counted.
  *
+ * @template T
  * @param {number} pid
- * @param {() => Promise<void>} body
- * @returns {Promise<number>} NaN where processes cannot be traced
+ * @param {() => Promise<T>} body
+ * @returns {Promise<{ result: T, calls: number }>} NaN calls where processes cannot be traced
  */
 async function countSystemCalls(pid, body) {
   const strace = findProgram('strace');
-  if (strace === null) return NaN;
+  if (strace === null) return { result: await body(), calls: NaN };
   const directory = mkdtempSync(path.join(tmpdir(), 'evloop-bench-'));
   const log = path.join(directory, 'calls');
   try {
     const tracer = spawn(strace, ['-f', '-qq', '-o', log, '-p', String(pid)], { stdio: 'ignore' });
     const closed = once(tracer, 'close');
     // Attaching interrupts the calls that wait, and they begin again.
-    await delay(1000);
+    await delay(ATTACH_MS);
     const before = countLines(log);
-    if (before === null) return NaN;
-    await body();
-    const after = countLines(log);
+    const result = await body();
+    const calls = countLines(log) - before;
+    const isTracing = tracer.exitCode === null;
     tracer.kill('SIGINT');
     await closed;
-    return after === null ? NaN : after - before;
+    return { result, calls: isTracing ? calls : NaN };
   } finally {
     rmSync(directory, { recursive: true });
   }
 }
 
-/** @param {string} file */
+/** @param {string} file there may be none yet */
 function countLines(file) {
-  try {
-    return readFileSync(file, 'utf8').split('\n').length;
-  } catch {
-    return null;
-  }
+  return existsSync(file) ? readFileSync(file, 'utf8').split('\n').length : 0;
 }
 
 /**
@@ -64,17 +62,17 @@ function idler(name, program) {
       const server = await startServer((host, port) => [process.execPath, file, host, String(port)]);
       try {
         await delay(SETTLE_MS);
+        const watch = async () => {
+          const before = contextSwitches(server.pid);
+          await delay(seconds * 1000);
+          const after = contextSwitches(server.pid);
+          return { main: after.main - before.main, all: after.all - before.all };
+        };
         const { result, otherShare } = await watchOthers(
-          async () => {
-            const before = contextSwitches(server.pid);
-            await delay(seconds * 1000);
-            const after = contextSwitches(server.pid);
-            return { main: after.main - before.main, all: after.all - before.all };
-          },
+          () => countSystemCalls(server.pid, watch),
           () => 0,
         );
-        const calls = await countSystemCalls(server.pid, () => delay(seconds * 1000));
-        return { metrics: { ...result, calls }, otherShare };
+        return { metrics: { ...result.result, calls: result.calls }, otherShare };
       } finally {
         await server.stop();
       }

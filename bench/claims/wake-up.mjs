@@ -17,7 +17,6 @@ const PAUSE_MS = 0.3;
 function measure({ count }, remote, subscribe) {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const sentAt = new BigInt64Array(new SharedArrayBuffer(8));
-  words[0] = -1;
   const worker = new Worker(new URL('../programs/waker.mjs', import.meta.url), {
     workerData: { words, sentAt, count: WARM_UP + count, pauseMs: PAUSE_MS, remote },
   });
@@ -29,14 +28,12 @@ function measure({ count }, remote, subscribe) {
     subscribe(worker, () => {
       latencies.push(Number(process.hrtime.bigint() - (sentAt[0] ?? 0n)) / 1000);
       seen++;
-      Atomics.store(words, 0, seen - 1);
+      Atomics.store(words, 0, seen);
       Atomics.notify(words, 0);
       if (seen < WARM_UP + count) return;
       const measured = latencies.slice(WARM_UP);
       resolve({ p50: percentile(measured, 0.5), p99: percentile(measured, 0.99) });
     });
-    Atomics.store(words, 0, -1);
-    Atomics.notify(words, 0);
   });
 }
 

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { EventLoop, listen, run } from 'evloop';
 import { percentile } from '../lib/statistics.mjs';
 
-const DELAY_MS = 5;
+const DELAY_MS = 1;
+const PAUSE_MS = 5;
 const SMALL_FILE = fileURLToPath(import.meta.url);
 const [host = '', port, echoWith] = process.argv.slice(2);
 
@@ -27,7 +28,7 @@ async function probeTimeout() {
   while (isProbing) {
     const begin = performance.now();
     await new Promise((resolve) => setTimeout(resolve, DELAY_MS));
-    latencies.timeout.push(elapsedUs(begin) - DELAY_MS * 1000);
+    latencies.timeout.push(elapsedUs(begin));
   }
 }
 
@@ -36,7 +37,7 @@ async function probeFile() {
     const begin = performance.now();
     await readFile(SMALL_FILE);
     latencies.file.push(elapsedUs(begin));
-    await new Promise((resolve) => setTimeout(resolve, DELAY_MS));
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
@@ -44,7 +45,7 @@ async function probeFile() {
 function probeCallLater(loop) {
   const begin = performance.now();
   loop.callLater(DELAY_MS, () => {
-    latencies.callLater.push(elapsedUs(begin) - DELAY_MS * 1000);
+    latencies.callLater.push(elapsedUs(begin));
     if (isProbing) probeCallLater(loop);
   });
 }

@@ -33,7 +33,7 @@ enum {
   MAX_EVENTS = 1024,
   PATTERN_SPAN = 65521,  // Prime, so that requests start everywhere in the pattern.
   HEADER_BYTES = 65536,
-  BUCKET_BITS = 6,  // 64 buckets for each power of two: 1.6 % wide.
+  BUCKET_BITS = 7,  // 128 buckets for each power of two: 0.8 % wide.
   BUCKETS = (65 - BUCKET_BITS) << BUCKET_BITS,
   SETTLE_MS = 500,
   DRAIN_MS = 3000,
