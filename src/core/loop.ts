@@ -72,6 +72,7 @@ const HANDLES_PER_CLOCK_READ = 32;
 // How old a poll may become while handles are ready.
 const POLL_INTERVAL_MS = 0.05;
 const BATCHES_PER_CLOCK_READ = 4;
+const WARM_MASK = 31;
 const DEFAULT_SLOW_CALLBACK_MS = 100;
 const FIRST_SLABS = 2;
 const SLAB_ALL = (1 << abi.RECEIVE_SLAB_COUNT) - 1;
@@ -634,6 +635,8 @@ export class LoopCore {
       const index = words[entry + 1]!;
       const generation = words[entry + 2]!;
       if (kind === abi.CQ_TIMER) {
+        // The sum is never negative; using it keeps the engine from leaving the loop out.
+        if ((head & WARM_MASK) === 0 && this.#warmTimers(head, tail) < 0) break;
         const timer = this.#wheel.take(index, generation);
         if (timer !== undefined) this.#policy.push(timer);
       } else if (kind === abi.CQ_NOTIFY) {
@@ -649,6 +652,19 @@ export class LoopCore {
       }
     }
     control[abi.CTL_COMPLETION_HEAD] = tail;
+  }
+
+  // Many due timers lie scattered in memory. Looking at a number of them in a short loop lets the
+  // processor fetch them at the same time instead of one after the other.
+  #warmTimers(head: number, tail: number): number {
+    const words = this._rings.completions;
+    const mask = abi.COMPLETION_CAPACITY - 1;
+    const count = Math.min((tail - head) >>> 0, WARM_MASK + 1);
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      sum += this.#wheel.look(words[((head + i) & mask) * abi.ENTRY_WORDS + 1]!);
+    }
+    return sum;
   }
 
   // Timers of an injected clock
