@@ -25,8 +25,9 @@ const MEGABYTE = 1_000_000;
 
 /** How a socket of node:net ended: the code of its error, or `close` without one. */
 async function ending(peer: Socket): Promise<string> {
-  if (peer.closed)
+  if (peer.closed) {
     return peer.errored === null ? 'close' : ((peer.errored as NodeJS.ErrnoException).code ?? '');
+  }
   let code = 'close';
   peer.on('error', (error: NodeJS.ErrnoException) => (code = error.code ?? String(error)));
   peer.on('end', () => peer.end());
