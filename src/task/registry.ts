@@ -1,7 +1,7 @@
 // The tasks of a loop that are not done: strong references, or a task that waits for something nobody
 // else holds would vanish.
 //
-// A doubly linked list through the tasks: entering and leaving take 5 ns, a Set 45 ns.
+// A doubly linked list through the tasks: entering and leaving take 15 ns, 65 to 90 with a Set.
 
 /** What the list needs of its members. @internal */
 export interface Linked<N> {
