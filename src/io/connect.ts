@@ -143,9 +143,11 @@ class Connecting<T> extends Acquisition<T> {
       made = this.#make(slot);
     } catch (error) {
       this._loop._rings.submit(abi.OP_RESET, slot.index, slot.generation, 0, 0);
-      return this.setException(error);
+      if (!this.done()) this.setException(error);
+      return;
     }
-    this.setResult(made);
+    // The factory may have cancelled what it was called for.
+    if (!this.setResultUnlessDone(made)) this._dispose(made);
   }
 
   override cancel(reason?: unknown): boolean {
