@@ -83,6 +83,27 @@ enum Completion : uint32_t {
   CQ_CLOSED = 7,   // the last of a generation; result: 0, or -errno when written bytes were lost.
 };
 
+// Words of a mailbox, in memory that threads share: a header, then the ring of records
+// [size, function, payload].
+enum MailboxWord : uint32_t {
+  MAIL_LOCK = 0,      // producers: 1 while one of them writes.
+  MAIL_HEAD = 1,      // consumer: records below it are consumed.
+  MAIL_TAIL = 2,      // producers: records below it are valid.
+  MAIL_NOTIFIED = 3,  // 1 since somebody woke the loop, until it looks.
+  MAIL_CLOSED = 4,    // consumer: 1 once nobody will look any more.
+};
+constexpr uint32_t kMailboxHeaderWords = 8;
+constexpr uint32_t kMailboxRecordWords = 2;
+// The size of a record without payload.
+constexpr uint32_t kMailboxNoPayload = 0xffffffff;
+
+// What became of a post.
+enum PostResult : uint32_t {
+  POST_DONE = 0,    // it is in the mailbox, and the loop is or will be awake.
+  POST_FULL = 1,    // no room until the consumer's head moves.
+  POST_CLOSED = 2,  // the loop is closed, or its thread gone.
+};
+
 // What turn() leaves in CTL_TURN_RESULT.
 enum TurnResult : uint32_t {
   TURN_DONE = 0,   // the batch ran to its end.

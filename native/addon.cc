@@ -16,6 +16,7 @@
 #include "clock.h"
 #include "engine.h"
 #include "host.h"
+#include "mailbox.h"
 #include "notifiers.h"
 #include "sys/socket.h"
 
@@ -370,6 +371,22 @@ napi_value NotifyLoop(napi_env env, napi_callback_info info) {
   return result;
 }
 
+// post(id, mailbox words, function, payload or null) -> PostResult. Any environment of the process may
+// call it.
+napi_value Post(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  size_t word_count = 0;
+  size_t size = 0;
+  // SAFETY: an Int32Array is aligned to its elements.
+  auto* words = reinterpret_cast<uint32_t*>(call.Bytes(1, &word_count));
+  const uint8_t* payload = call.Bytes(3, &size);
+  Mailbox mailbox(words, word_count);
+  PostResult result = mailbox.Put(call.Uint(2), payload, size);
+  // Also when it is full: what filled it may be of a thread that ended before it could tell.
+  if (result != POST_CLOSED && mailbox.MarkNotified() && !Notify(call.Uint(0))) result = POST_CLOSED;
+  return call.Int(static_cast<int32_t>(result));
+}
+
 // now(): monotonic ms.
 napi_value Now(napi_env env, napi_callback_info /*info*/) {
   napi_value result = nullptr;
@@ -381,6 +398,7 @@ napi_value Init(napi_env env, napi_value exports) {
   const napi_property_descriptor properties[] = {
       {"createLoop", nullptr, CreateLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"post", nullptr, Post, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

@@ -1,17 +1,18 @@
 // How worker threads reach a loop: a mailbox in shared memory, and a wake-up.
 //
-// A post is one record in a byte ring: [size, function, arguments as v8 serializes them]. Producers
-// take a lock; the loop is the only consumer and takes none. The first post since the loop last
-// looked wakes it, the others ride along, so a burst costs one system call.
-//
-//   word 0 lock   1 head (consumer)   2 tail (producers)   3 notified   4 closed
+// A post is one record in a ring: [size, function, arguments as v8 serializes them]. Native writes it
+// (native/mailbox.h), the loop reads it here. The first post since the loop last looked wakes it, the
+// others ride along, so a burst costs one system call.
 //
 // A full mailbox makes the producer wait until the loop has caught up: nothing is dropped.
+import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { threadId } from 'node:worker_threads';
-import { InvalidStateError, LoopClosedError, outOfRange } from '../base/errors.js';
+import { InvalidStateError, invalidArgType, LoopClosedError, outOfRange } from '../base/errors.js';
 import { validateFunction, validateInteger, validateObject, validateString } from '../base/validate.js';
+import * as abi from '../native/abi.js';
 import { binding } from '../native/load.js';
+import { describeFunction, Handle, KIND_CALLBACK } from './handle.js';
 import type { LoopCore } from './loop.js';
 
 /** What a worker needs to make a {@link LoopRemote}; send it as workerData or in a message. */
@@ -25,59 +26,70 @@ export interface RemoteHandle {
 /** Functions that other threads may call, by name. */
 export type RemoteFunctions = Record<string, (...args: never[]) => unknown>;
 
-const LOCK = 0;
-const HEAD = 1;
-const TAIL = 2;
-const NOTIFIED = 3;
-const CLOSED = 4;
-const HEADER_WORDS = 8;
-const RECORD_WORDS = 2;
 const DEFAULT_CAPACITY_BYTES = 262144;
-const NO_ARGUMENTS = -1;
+const LEAST_CAPACITY_BYTES = 1024;
+const HEADER_BYTES = abi.MAILBOX_HEADER_WORDS * 4;
+// As the words of a mailbox show it.
+const NO_PAYLOAD = abi.MAILBOX_NO_PAYLOAD | 0;
+// No head is this, so that whoever is about to wait for the head to move does not.
+const HEAD_OF_CLOSED = -1;
+// How long a producer waits for room before it looks whether the loop's thread still exists.
+const WAIT_MS = 500;
 
-const LOCK_FREE = 0;
-const LOCK_HELD = 1;
-
-// The words of a mailbox. Positions are word indexes that run freely below 2^31 and wrap together.
+// The loop's end of a mailbox.
 class Mailbox {
   readonly words: Int32Array;
-  readonly bytes: Uint8Array;
-  readonly capacityWords: number;
+  readonly #bytes: Uint8Array;
+  readonly #capacityWords: number;
 
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
-    this.capacityWords = this.words.length - HEADER_WORDS;
-    this.bytes = new Uint8Array(buffer, HEADER_WORDS * 4);
+    this.#bytes = new Uint8Array(buffer, HEADER_BYTES);
+    this.#capacityWords = this.words.length - abi.MAILBOX_HEADER_WORDS;
   }
 
-  at(position: number): number {
-    return HEADER_WORDS + (position % this.capacityWords);
+  /** Calls `onCall` for everything that was posted up to now. */
+  take(onCall: (functionId: number, payload: Buffer | null) => void): void {
+    const { words } = this;
+    // Cleared first: whoever posts from now on wakes the loop again.
+    Atomics.store(words, abi.MAIL_NOTIFIED, 0);
+    // What comes later belongs to the next turn, or a busy producer would never let this end.
+    const tail = Atomics.load(words, abi.MAIL_TAIL);
+    let head = words[abi.MAIL_HEAD]!;
+    while (head !== tail) {
+      const size = this.#word(head);
+      const functionId = this.#word(head + 1);
+      head += abi.MAILBOX_RECORD_WORDS;
+      let payload: Buffer | null = null;
+      if (size !== NO_PAYLOAD) {
+        payload = this.#copy(head, size);
+        head += (size + 3) >>> 2;
+      }
+      head %= 2 * this.#capacityWords;
+      Atomics.store(words, abi.MAIL_HEAD, head);
+      onCall(functionId, payload);
+    }
+    Atomics.notify(words, abi.MAIL_HEAD);
   }
 
-  /** Words between head and tail. */
-  used(head: number, tail: number): number {
-    return (tail - head + 2 * this.capacityWords) % (2 * this.capacityWords);
+  #word(position: number): number {
+    return this.words[abi.MAILBOX_HEADER_WORDS + (position % this.#capacityWords)]!;
   }
 
-  advance(position: number, count: number): number {
-    return (position + count) % (2 * this.capacityWords);
-  }
-
-  copyIn(position: number, payload: Uint8Array): void {
-    const offset = (position % this.capacityWords) * 4;
-    const room = this.capacityWords * 4 - offset;
-    this.bytes.set(payload.subarray(0, room), offset);
-    if (payload.length > room) this.bytes.set(payload.subarray(room), 0);
-  }
-
-  copyOut(position: number, size: number): Buffer {
+  #copy(position: number, size: number): Buffer {
     const payload = Buffer.allocUnsafe(size);
-    const offset = (position % this.capacityWords) * 4;
-    const room = this.capacityWords * 4 - offset;
-    payload.set(this.bytes.subarray(offset, offset + Math.min(room, size)));
-    if (size > room) payload.set(this.bytes.subarray(0, size - room), room);
+    const offset = (position % this.#capacityWords) * 4;
+    const room = this.#capacityWords * 4 - offset;
+    payload.set(this.#bytes.subarray(offset, offset + Math.min(room, size)));
+    if (size > room) payload.set(this.#bytes.subarray(0, size - room), room);
     return payload;
   }
+}
+
+function closeMailbox(words: Int32Array): void {
+  Atomics.store(words, abi.MAIL_CLOSED, 1);
+  Atomics.store(words, abi.MAIL_HEAD, HEAD_OF_CLOSED);
+  Atomics.notify(words, abi.MAIL_HEAD);
 }
 
 /**
@@ -95,57 +107,59 @@ export function openMailbox(
   validateObject('functions', functions);
   validateObject('options', options);
   const capacityBytes = options.capacityBytes ?? DEFAULT_CAPACITY_BYTES;
-  validateInteger('options.capacityBytes', capacityBytes, 1024, 2 ** 28);
+  validateInteger('options.capacityBytes', capacityBytes, LEAST_CAPACITY_BYTES, 2 ** 28);
   const names = Object.keys(functions);
   const callbacks = names.map((name) => {
     validateFunction(`functions.${name}`, functions[name]);
-    return functions[name] as (...args: unknown[]) => unknown;
+    return functions[name] as AnyFunction;
   });
-  const capacityWords = capacityBytes >>> 2;
-  const buffer = new SharedArrayBuffer((HEADER_WORDS + capacityWords) * 4);
+  const buffer = new SharedArrayBuffer(HEADER_BYTES + (capacityBytes & ~3));
   const mailbox = new Mailbox(buffer);
-  loop._addMailbox(() => collect(loop, mailbox, callbacks));
-  loop._onClose.push(() => {
-    Atomics.store(mailbox.words, CLOSED, 1);
-    Atomics.notify(mailbox.words, HEAD);
-  });
+  const schedule = (functionId: number, payload: Buffer | null): void => {
+    loop._push(new RemoteCall(callbacks[functionId]!, payload));
+  };
+  loop._addMailbox(() => mailbox.take(schedule));
+  loop._onClose.push(() => closeMailbox(mailbox.words));
   return { notifierId: loop._native.notifierId, names, buffer, threadId };
 }
 
-// Schedules every call in the mailbox.
-function collect(loop: LoopCore, mailbox: Mailbox, callbacks: readonly ((...args: unknown[]) => unknown)[]): void {
-  const { words } = mailbox;
-  // Cleared first: whoever posts from now on wakes the loop again.
-  Atomics.store(words, NOTIFIED, 0);
-  let head = words[HEAD]!;
-  while (head !== Atomics.load(words, TAIL)) {
-    const size = words[mailbox.at(head)]!;
-    const callback = callbacks[words[mailbox.at(mailbox.advance(head, 1))]!]!;
-    const payloadAt = mailbox.advance(head, RECORD_WORDS);
-    if (size === NO_ARGUMENTS) {
-      loop.callSoon(callback);
-      head = payloadAt;
-    } else {
-      const args = deserialize(mailbox.copyOut(payloadAt, size)) as unknown[];
-      loop.callSoon(callback, ...args);
-      head = mailbox.advance(payloadAt, (size + 3) >>> 2);
-    }
-    Atomics.store(words, HEAD, head);
+type AnyFunction = (...args: unknown[]) => unknown;
+
+// One call of another thread. What it passed is looked at only when it runs, so that an error in
+// there is one of this call.
+class RemoteCall extends Handle {
+  readonly #callback: AnyFunction;
+  readonly #payload: Buffer | null;
+
+  constructor(callback: AnyFunction, payload: Buffer | null) {
+    super(KIND_CALLBACK, null);
+    this.#callback = callback;
+    this.#payload = payload;
   }
-  Atomics.notify(words, HEAD);
+
+  _run(): void {
+    if (this.#payload === null) this.#callback();
+    else this.#callback(...(deserialize(this.#payload) as unknown[]));
+  }
+
+  _describe(): string {
+    return `remote ${describeFunction(this.#callback)}`;
+  }
 }
 
 /**
  * Calls functions of a loop from another thread.
  *
  * @example
- * // in the worker
+ * ```ts
+ * // In the worker.
  * const remote = new LoopRemote(workerData.remote);
  * remote.post('progress', 42);
+ * ```
  * @source CPython 3.13 `loop.call_soon_threadsafe`, trio `TrioToken.run_sync_soon`
  */
 export class LoopRemote {
-  readonly #mailbox: Mailbox;
+  readonly #words: Int32Array;
   readonly #handle: RemoteHandle;
   readonly #ids: ReadonlyMap<string, number>;
 
@@ -156,8 +170,20 @@ export class LoopRemote {
   constructor(handle: RemoteHandle) {
     validateObject('handle', handle);
     validateInteger('handle.notifierId', handle.notifierId, 1, 2 ** 32 - 1);
+    validateInteger('handle.threadId', handle.threadId, 0);
+    if (!Array.isArray(handle.names))
+      throw invalidArgType('handle.names', 'an array of strings', handle.names);
+    for (const name of handle.names as unknown[]) validateString('handle.names', name);
+    if (!types.isSharedArrayBuffer(handle.buffer)) {
+      throw invalidArgType('handle.buffer', 'an instance of SharedArrayBuffer', handle.buffer);
+    }
     this.#handle = handle;
-    this.#mailbox = new Mailbox(handle.buffer);
+    validateInteger(
+      'handle.buffer.byteLength',
+      handle.buffer.byteLength,
+      HEADER_BYTES + LEAST_CAPACITY_BYTES,
+    );
+    this.#words = new Int32Array(handle.buffer);
     this.#ids = new Map(handle.names.map((name, id) => [name, id]));
   }
 
@@ -177,46 +203,33 @@ export class LoopRemote {
     const id = this.#ids.get(name);
     if (id === undefined) throw outOfRange('name', `one of ${[...this.#ids.keys()].join(', ')}`, name);
     const payload = args.length === 0 ? null : serialize(args);
-    const neededWords = RECORD_WORDS + (payload === null ? 0 : (payload.length + 3) >>> 2);
-    if (neededWords > this.#mailbox.capacityWords) {
-      throw outOfRange('args', `at most ${String(this.#mailbox.capacityWords * 4)} bytes when serialized`, payload?.length);
+    const capacityBytes = this.#words.byteLength - HEADER_BYTES;
+    if (payload !== null && payload.length + abi.MAILBOX_RECORD_WORDS * 4 > capacityBytes) {
+      throw outOfRange('args', `of less than ${String(capacityBytes)} bytes when serialized`, payload.length);
     }
-    this.#put(id, payload, neededWords);
-    const { words } = this.#mailbox;
-    if (Atomics.exchange(words, NOTIFIED, 1) === 0 && !binding.notify(this.#handle.notifierId)) {
-      throw new LoopClosedError();
-    }
+    while (!this.#tryPost(id, payload));
   }
 
-  // The lock is never held while waiting: a worker may be terminated at that point.
-  #put(id: number, payload: Buffer | null, neededWords: number): void {
-    const { words } = this.#mailbox;
-    for (;;) {
-      while (Atomics.compareExchange(words, LOCK, LOCK_FREE, LOCK_HELD) !== LOCK_FREE) {
-        Atomics.wait(words, LOCK, LOCK_HELD);
-      }
-      const head = Atomics.load(words, HEAD);
-      const isStored = this.#tryStore(head, id, payload, neededWords);
-      Atomics.store(words, LOCK, LOCK_FREE);
-      Atomics.notify(words, LOCK, 1);
-      if (Atomics.load(words, CLOSED) !== 0) throw new LoopClosedError();
-      if (isStored) return;
-      if (threadId === this.#handle.threadId) {
-        throw new InvalidStateError('The mailbox is full, and the loop of this thread cannot empty it meanwhile');
-      }
-      Atomics.wait(words, HEAD, head);
+  // False after waiting for room.
+  #tryPost(id: number, payload: Buffer | null): boolean {
+    const words = this.#words;
+    const head = Atomics.load(words, abi.MAIL_HEAD);
+    const result = binding.post(this.#handle.notifierId, words, id, payload);
+    if (result === abi.POST_DONE) return true;
+    if (result === abi.POST_CLOSED) this.#giveUp();
+    if (threadId === this.#handle.threadId) {
+      throw new InvalidStateError(
+        'The mailbox is full, and the loop of this thread cannot empty it meanwhile',
+      );
     }
+    const answer = Atomics.wait(words, abi.MAIL_HEAD, head, WAIT_MS);
+    if (answer === 'timed-out' && !binding.notify(this.#handle.notifierId)) this.#giveUp();
+    return false;
   }
 
-  #tryStore(head: number, id: number, payload: Buffer | null, neededWords: number): boolean {
-    const mailbox = this.#mailbox;
-    const { words } = mailbox;
-    const tail = words[TAIL]!;
-    if (mailbox.capacityWords - mailbox.used(head, tail) < neededWords) return false;
-    words[mailbox.at(tail)] = payload === null ? NO_ARGUMENTS : payload.length;
-    words[mailbox.at(mailbox.advance(tail, 1))] = id;
-    if (payload !== null) mailbox.copyIn(mailbox.advance(tail, RECORD_WORDS), payload);
-    Atomics.store(words, TAIL, mailbox.advance(tail, neededWords));
-    return true;
+  // The loop was closed, or its thread ended without closing it: nobody may wait any more.
+  #giveUp(): never {
+    closeMailbox(this.#words);
+    throw new LoopClosedError();
   }
 }

@@ -114,6 +114,33 @@ export const CQ_NOTIFY = 6;
 /** The last of a generation; result: 0, or -errno when written bytes were lost. */
 export const CQ_CLOSED = 7;
 
+// Words of a mailbox, in memory that threads share: a header, then the ring of records
+// [size, function, payload].
+
+/** Producers: 1 while one of them writes. */
+export const MAIL_LOCK = 0;
+/** Consumer: records below it are consumed. */
+export const MAIL_HEAD = 1;
+/** Producers: records below it are valid. */
+export const MAIL_TAIL = 2;
+/** 1 since somebody woke the loop, until it looks. */
+export const MAIL_NOTIFIED = 3;
+/** Consumer: 1 once nobody will look any more. */
+export const MAIL_CLOSED = 4;
+export const MAILBOX_HEADER_WORDS = 8;
+export const MAILBOX_RECORD_WORDS = 2;
+/** The size of a record without payload. */
+export const MAILBOX_NO_PAYLOAD = 4294967295;
+
+// What became of a post.
+
+/** It is in the mailbox, and the loop is or will be awake. */
+export const POST_DONE = 0;
+/** No room until the consumer's head moves. */
+export const POST_FULL = 1;
+/** The loop is closed, or its thread gone. */
+export const POST_CLOSED = 2;
+
 // What turn() leaves in CTL_TURN_RESULT.
 
 /** The batch ran to its end. */

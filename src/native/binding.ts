@@ -54,6 +54,11 @@ export interface Binding {
   ): NativeLoop | number;
   /** Wakes a loop of any thread; false when it is closed. */
   notify(notifierId: number): boolean;
+  /**
+   * Puts a call into a mailbox and wakes its loop; a PostResult. It takes the mailbox's lock, which a
+   * terminated thread must not keep: JavaScript could be interrupted while it held it.
+   */
+  post(notifierId: number, words: Int32Array, functionId: number, payload: Uint8Array | null): number;
   /** Monotonic milliseconds. */
   now(): number;
 }
