@@ -171,8 +171,9 @@ export class LoopRemote {
     validateObject('handle', handle);
     validateInteger('handle.notifierId', handle.notifierId, 1, 2 ** 32 - 1);
     validateInteger('handle.threadId', handle.threadId, 0);
-    if (!Array.isArray(handle.names))
+    if (!Array.isArray(handle.names)) {
       throw invalidArgType('handle.names', 'an array of strings', handle.names);
+    }
     for (const name of handle.names as unknown[]) validateString('handle.names', name);
     if (!types.isSharedArrayBuffer(handle.buffer)) {
       throw invalidArgType('handle.buffer', 'an instance of SharedArrayBuffer', handle.buffer);
