@@ -82,8 +82,9 @@ export function validateObject(name: string, value: unknown): asserts value is o
  */
 export function validateMethods(name: string, value: unknown, methods: readonly string[]): void {
   validateObject(name, value);
-  for (const method of methods)
-    {validateFunction(`${name}.${method}`, (value as Record<string, unknown>)[method]);}
+  for (const method of methods) {
+    validateFunction(`${name}.${method}`, (value as Record<string, unknown>)[method]);
+  }
 }
 
 /**
@@ -115,5 +116,18 @@ export function validateInstance<T>(
 export function validateAbortSignal(name: string, value: unknown): asserts value is AbortSignal {
   if (typeof value !== 'object' || value === null || !('aborted' in value)) {
     throw invalidArgType(name, 'an instance of AbortSignal', value);
+  }
+}
+
+/**
+ * Refuses a coroutine where a callback is wanted: it would never run to its end.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
+export function refuseCoroutine(callback: unknown): void {
+  const name = (callback as { constructor?: { name?: unknown } }).constructor?.name;
+  if (name === 'AsyncFunction' || name === 'GeneratorFunction' || name === 'AsyncGeneratorFunction') {
+    const error = new TypeError('The "callback" argument must be a plain function; got a coroutine function');
+    throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
   }
 }

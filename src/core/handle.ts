@@ -51,6 +51,11 @@ export abstract class Handle {
   abstract _describe(): string;
 }
 
+/** For calls in a context, which take a function. @internal */
+export function runHandle(handle: Handle): void {
+  handle._run();
+}
+
 const noCallback = (): void => undefined;
 /** The arguments of a callback that takes none. @internal */
 export const noArgs: readonly unknown[] = [];
@@ -98,7 +103,7 @@ export class CallbackHandle extends Handle {
 
 /** Calls `callback(...args)`; without arguments that is twice as fast as spreading none. @internal */
 export function callWith(callback: (...args: never[]) => unknown, args: readonly unknown[]): void {
-  if (args.length === 0) (callback as () => unknown)();
+  if (args.length === 0) callback();
   else (callback as (...args: unknown[]) => unknown)(...args);
 }
 

@@ -14,7 +14,7 @@ import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import { markAsUntransferable } from 'node:worker_threads';
 import { FatalError, InvalidStateError, LoopClosedError, systemError } from '../base/errors.js';
-import { validateFunction, validateNumber, validateObject } from '../base/validate.js';
+import { refuseCoroutine, validateFunction, validateNumber, validateObject } from '../base/validate.js';
 import * as abi from '../native/abi.js';
 import * as native from '../native/binding.js';
 import { binding } from '../native/load.js';
@@ -31,6 +31,7 @@ import {
   KIND_STEP,
   listOf,
   noArgs,
+  runHandle,
   type HandleKind,
 } from './handle.js';
 import {
@@ -168,8 +169,9 @@ export class LoopCore {
       this.#resource,
       this._rings.memory,
     );
-    if (typeof created === 'number')
-      {throw systemError(created, `open ${this.#backend} on the ${this.#host} host`);}
+    if (typeof created === 'number') {
+      throw systemError(created, `open ${this.#backend} on the ${this.#host} host`);
+    }
     this._native = created;
     if (this.#control[abi.CTL_ABI_VERSION] !== abi.ABI_VERSION) {
       created.close();
@@ -294,7 +296,7 @@ export class LoopCore {
   #checkCallback(callback: unknown): void {
     validateFunction('callback', callback);
     this._checkOpen();
-    if (this.debug) rejectCoroutineFunction(callback);
+    if (this.debug) refuseCoroutine(callback);
   }
 
   /** Monotonic milliseconds, read now. */
@@ -321,8 +323,9 @@ export class LoopCore {
   _start(): Promise<void> {
     if (this.#isClosed) throw new LoopClosedError();
     if (running === this) throw new InvalidStateError('This event loop is already running');
-    if (running !== null)
-      {throw new InvalidStateError('Cannot run the event loop while another loop is running');}
+    if (running !== null) {
+      throw new InvalidStateError('Cannot run the event loop while another loop is running');
+    }
     running = this;
     this.#startedMs = monotonicMs();
     const finished = new Promise<void>((resolve, reject) => {
@@ -459,8 +462,7 @@ export class LoopCore {
     }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
-      if (control[abi.CTL_SLAB_CONSUMED_MASK] !== 0 || control[abi.CTL_SLAB_STARVED] !== 0)
-        {this.#supplySlabs();}
+      if ((control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) this.#supplySlabs();
       if (this.#isStopping) this.#finishRun();
     }
     control[abi.CTL_READY] = this.#policy.size > 0 || this.#held !== null ? 1 : 0;
@@ -593,8 +595,9 @@ export class LoopCore {
     } catch (error) {
       this.callExceptionHandler({ message: 'Exception in onSlowCallback', exception: error, handle });
     }
-    if (this.debug)
-      {console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);}
+    if (this.debug) {
+      console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);
+    }
   }
 
   #finishRun(): void {
@@ -719,8 +722,9 @@ export class LoopCore {
   }
 
   #supplySlab(slot: number): void {
+    const sizeBytes = slot < abi.RECEIVE_LARGE_SLOT ? abi.RECEIVE_SLAB_BYTES : abi.RECEIVE_LARGE_SLAB_BYTES;
     // Not zeroed: native writes it before anybody reads it.
-    const slab = Buffer.allocUnsafeSlow(abi.RECEIVE_SLAB_BYTES).buffer;
+    const slab = Buffer.allocUnsafeSlow(sizeBytes).buffer;
     markAsUntransferable(slab);
     this.#slabs[slot] = slab;
     this._native.setSlab(slot, slab);
@@ -831,18 +835,5 @@ export class LoopCore {
       runningMs,
       utilization: runningMs === 0 ? 0 : Math.min(1, busyMs / runningMs),
     });
-  }
-}
-
-function runHandle(handle: Handle): void {
-  handle._run();
-}
-
-// A coroutine given where a callback is wanted would never run to its end.
-function rejectCoroutineFunction(callback: unknown): void {
-  const name = (callback as { constructor?: { name?: unknown } }).constructor?.name;
-  if (name === 'AsyncFunction' || name === 'GeneratorFunction' || name === 'AsyncGeneratorFunction') {
-    const error = new TypeError('The "callback" argument must be a plain function; got a coroutine function');
-    throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
   }
 }

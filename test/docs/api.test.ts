@@ -66,7 +66,7 @@ function nameOf(symbol: ts.Symbol, declaration: ts.Declaration): string {
 // Functions, methods and getters, with what they give.
 function callables(): Documented[] {
   return publicSymbols().flatMap((symbol) =>
-    [...(symbol.declarations ?? []), ...members(symbol)].flatMap((declaration) => {
+    [...(symbol.declarations ?? []), ...members(symbol)].flatMap((declaration): Documented[] => {
       const name = nameOf(symbol, declaration);
       if (ts.isGetAccessor(declaration)) {
         return [{ name, declaration, type: checker.getTypeAtLocation(declaration) }];
