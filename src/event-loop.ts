@@ -91,6 +91,29 @@ export class EventLoop extends LoopCore {
   }
 
   /**
+   * Starts a coroutine that nobody waits for: what it throws reaches the exception handler at once.
+   *
+   * Suspends: never.
+   *
+   * @throws As {@link EventLoop.createTask}.
+   * @example
+   * ```ts
+   * loop.spawnDetached(async () => {
+   *   await sleep(10);
+   * });
+   * ```
+   */
+  spawnDetached(coroutine: Coroutine<unknown>, options?: TaskOptions): Task<unknown> {
+    const task = this.createTask(coroutine, options);
+    task.addDoneCallback(() => {
+      const exception = task.cancelled() ? null : task.exception();
+      if (exception === null) return;
+      this.callExceptionHandler({ message: 'Unhandled exception in a detached task', exception, task });
+    });
+    return task;
+  }
+
+  /**
    * Sets what makes tasks; null restores the built-in way, `new Task(loop, coroutine, options)`.
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `factory` is no function.

@@ -31,4 +31,5 @@ export { createTask, currentTask } from './task/current.js';
 export { Future } from './task/future.js';
 export { sleep } from './task/sleep.js';
 export { Task, type Coroutine, type TaskFactory, type TaskOptions } from './task/task.js';
+export { TaskTracker } from './task/tracker.js';
 export type { WrapOptions } from './task/wrap.js';

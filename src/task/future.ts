@@ -11,7 +11,7 @@
 // where a wait begins. Getting anything else than Promise there makes it call `then` in a job of its
 // own, as for any thenable; that is the way for everything unusual.
 import { inspect, types } from 'node:util';
-import { CancelledError, describe, InvalidStateError } from '../base/errors.js';
+import { CancelledError, describe, InvalidStateError, invalidArgType } from '../base/errors.js';
 import { validateFunction, validateObject } from '../base/validate.js';
 import { captureContext, type ContextSnapshot } from '../core/context.js';
 import { describeFunction, Handle, KIND_ASYNC_STEP, KIND_CALLBACK } from '../core/handle.js';
@@ -167,9 +167,15 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     awaitNatively(this.prototype);
   }
 
-  /** @param loop - Runs the callbacks. `loop.createFuture()` says the same. */
+  /**
+   * The same as `loop.createFuture()`.
+   *
+   * @param loop - Runs the callbacks.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `loop` is no event loop.
+   */
   constructor(loop: LoopCore) {
     super(keepResolve);
+    validateLoop(loop);
     this._loop = loop;
     this._state = PENDING;
     this._value = undefined;
@@ -572,6 +578,13 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
       },
     );
     return this._state === FULFILLED ? `finished result=${value}` : `failed exception=${value}`;
+  }
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` @internal */
+export function validateLoop(loop: unknown): void {
+  if (typeof (loop as LoopCore | null | undefined)?._push !== 'function') {
+    throw invalidArgType('loop', 'an instance of EventLoop', loop);
   }
 }
 

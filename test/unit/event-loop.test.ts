@@ -66,12 +66,13 @@ test('runUntilComplete rejects with what was thrown', async () => {
 
 test('runUntilComplete stops although other tasks go on', async () => {
   await idle(async (loop) => {
+    const gate = loop.createFuture<string>();
     const other = loop.createTask(function* () {
-      yield* sleep(5);
-      return 'later';
+      return yield* gate;
     });
     expect(await loop.runUntilComplete(async () => await sleep(1, 'first'))).toBe('first');
     expect([loop.isRunning(), other.done()]).toEqual([false, false]);
+    gate.setResult('later');
     expect(await loop.runUntilComplete(other)).toBe('later');
   });
 });
@@ -197,6 +198,31 @@ test('yield() is one turn, in both forms', async () => {
       return loop.statistics().turns - before;
     });
     expect(turns).toBe(1);
+  });
+});
+
+test('errors of detached tasks reach the exception handler', async () => {
+  await running(async (loop) => {
+    const reports: unknown[] = [];
+    loop.setExceptionHandler((_loop, context) => reports.push([context.message, context.exception]));
+    const error = new Error('x');
+    const tasks = [
+      loop.spawnDetached(function* () {
+        yield;
+        throw error;
+      }),
+      loop.spawnDetached(async () => {
+        throw error;
+      }),
+      loop.spawnDetached(async () => 'fine'),
+      loop.spawnDetached(async () => await sleep(60_000)),
+    ];
+    await soon(loop);
+    tasks[3]!.cancel();
+    await sleep(1);
+    expect(tasks.map((task) => task.done())).toEqual([true, true, true, true]);
+    const report = ['Unhandled exception in a detached task', error];
+    expect(reports).toEqual([report, report]);
   });
 });
 

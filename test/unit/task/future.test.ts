@@ -454,6 +454,11 @@ test('an error set after the loop was closed is reported at once', () => {
 // Arguments
 
 test('bad arguments', () => {
+  for (const loop of [undefined, null, 5, {}]) {
+    expect(() => new Future(loop as any)).toThrow(
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_ARG_TYPE' }),
+    );
+  }
   const future = new Future(fakeLoop());
   for (const method of ['addDoneCallback', 'removeDoneCallback'] as const) {
     expect(() => (future as any)[method]('x')).toThrow(
