@@ -371,8 +371,8 @@ napi_value NotifyLoop(napi_env env, napi_callback_info info) {
   return result;
 }
 
-// post(id, mailbox words, function, payload or null) -> PostResult. Any environment of the process may
-// call it.
+// post(id, mailbox words, function, payload or null) -> PostResult. Any environment of the process
+// may call it.
 napi_value Post(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   size_t word_count = 0;
@@ -383,7 +383,8 @@ napi_value Post(napi_env env, napi_callback_info info) {
   Mailbox mailbox(words, word_count);
   PostResult result = mailbox.Put(call.Uint(2), payload, size);
   // Also when it is full: what filled it may be of a thread that ended before it could tell.
-  if (result != POST_CLOSED && mailbox.MarkNotified() && !Notify(call.Uint(0))) result = POST_CLOSED;
+  if (result != POST_CLOSED && mailbox.MarkNotified() && !Notify(call.Uint(0)))
+    result = POST_CLOSED;
   return call.Int(static_cast<int32_t>(result));
 }
 
