@@ -475,6 +475,8 @@ export class LoopCore {
     const control = this.#control;
     if (this.#policy.size === 0 || this.#isStopping || this.#clockTimers !== null) return false;
     if (control[abi.CTL_SUBMISSION_HEAD] !== control[abi.CTL_SUBMISSION_TAIL]) return false;
+    // Native came by while a batch was interrupted: what it found is next.
+    if (control[abi.CTL_COMPLETION_HEAD] !== control[abi.CTL_COMPLETION_TAIL]) return false;
     if (batches % BATCHES_PER_CLOCK_READ === 0) {
       if (monotonicMs() >= this._rings.doubles[abi.CTL_F64_NOW]! + POLL_INTERVAL_MS) return false;
     }
