@@ -18,6 +18,7 @@
 //     after the EAGAIN that led to Arm(), is told by a later Wait(), once at least.
 //   - after Remove() returned, the token is not delivered by a later Wait(). Events that an earlier
 //     Wait() returned are the caller's to drop: that is what the generation in the token is for.
+//     No Block() holds the descriptor any more: closing it takes effect at once.
 //   - error and hangup are told as readiness of at least the armed directions plus READY_HANGUP;
 //     the next system call then finds out which of them it is.
 //   - a Wait() with too small a capacity delivers the rest in the next ones, starving nobody.

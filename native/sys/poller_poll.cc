@@ -9,6 +9,8 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include <condition_variable>
+#include <mutex>
 #include <new>
 #include <vector>
 
@@ -77,6 +79,7 @@ class PollPoller final : public Poller {
     place_of_[static_cast<size_t>(fd)] = kNoPlace;
     polled_.pop_back();
     entries_.pop_back();
+    EndBlock();
   }
 
   int32_t Wait(Event* events, uint32_t capacity, int32_t timeout_ms) override {
@@ -91,10 +94,21 @@ class PollPoller final : public Poller {
   void PrepareBlock() override {
     snapshot_ = polled_;
     snapshot_.push_back({interrupt_.Descriptor(), POLLIN, 0});
+    is_snapshot_stale_ = false;
   }
 
   int32_t Block(int32_t timeout_ms) override {
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (is_snapshot_stale_) return 0;
+      is_blocked_ = true;
+    }
     const int32_t ready = PollAll(&snapshot_, timeout_ms);
+    {
+      const std::lock_guard<std::mutex> lock(mutex_);
+      is_blocked_ = false;
+    }
+    unblocked_.notify_one();
     if (ready <= 0) return ready;
     if (snapshot_.back().revents == 0) return 1;
     interrupt_.Drain();
@@ -117,6 +131,16 @@ class PollPoller final : public Poller {
       ready = poll(polled->data(), polled->size(), budget.RemainingMs());
     }
     return ready < 0 ? LastError() : ready;
+  }
+
+  // poll(2) keeps everything it looks at open: a socket that is closed meanwhile would go on
+  // listening, and its peer would see no end, until the waiter happens to wake.
+  void EndBlock() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    is_snapshot_stale_ = true;
+    if (!is_blocked_) return;
+    interrupt_.Notify();
+    unblocked_.wait(lock, [this] { return !is_blocked_; });
   }
 
   // Turns `ready` entries into events, beginning where the last Wait() ran out of capacity, so that
@@ -192,6 +216,10 @@ class PollPoller final : public Poller {
   std::vector<uint32_t> place_of_;  // By descriptor; kNoPlace when not watched.
   std::vector<pollfd> snapshot_;    // The waiter's during Block(); the interrupt is its last.
   uint32_t cursor_ = 0;             // Place where the next Wait() begins.
+  std::mutex mutex_;                // Guards the next three.
+  std::condition_variable unblocked_;
+  bool is_blocked_ = false;         // The waiter is in poll(2).
+  bool is_snapshot_stale_ = false;  // A descriptor of the snapshot was removed.
   Waker interrupt_;                 // Ends Block().
 };
 

@@ -574,6 +574,31 @@ TEST_CASE_TEMPLATE("poller: the loop's thread may change the set while another b
   }
 }
 
+TEST_CASE_TEMPLATE("poller: a removed descriptor can be closed at once while another blocks", Kind,
+                   Epoll, Poll) {
+  Fixture fixture(Kind::kKind);
+  for (int round = 0; round < 50; ++round) {
+    Pair pair = SocketPair();
+    REQUIRE(fixture.poller->Add(pair.ours, kToken) == 0);
+    // Room to write is told once, so that only the end of the sleep can end the block.
+    while (fixture.WaitCount() > 0) {
+    }
+    fixture.poller->PrepareBlock();
+    std::thread waiter([&] { fixture.poller->Block(-1); });
+    if (round % 2 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    fixture.poller->Remove(pair.ours);
+    pair.ours.Close();
+    char byte;
+    CHECK(recv(pair.theirs, &byte, 1, MSG_DONTWAIT) == 0);
+    fixture.poller->Interrupt();
+    waiter.join();
+    // An interrupt that came too late for this block would end the next one.
+    fixture.poller->PrepareBlock();
+    while (fixture.poller->Block(0) != 0) {
+    }
+  }
+}
+
 namespace {
 
 // One end of a socket pair as the engine keeps it: what the poller said, until EAGAIN.
