@@ -5,8 +5,10 @@ import { describe, expect, test } from 'vitest';
 import { CancelledError, InvalidStateError } from '../../../src/base/errors.js';
 import { EventLoop } from '../../../src/event-loop.js';
 import { connect, listen } from '../../../src/io/open.js';
-import type { Future } from '../../../src/task/future.js';
 import type { ConnectOptions } from '../../../src/io/connect.js';
+import type { Stream } from '../../../src/io/stream.js';
+import type { Future } from '../../../src/task/future.js';
+import type { Task } from '../../../src/task/task.js';
 import { nodeTurn, soon } from '../../support/loop.js';
 import { CTL_RESULT_GENERATION, OP_RESET } from '../../../src/native/abi.js';
 import { NetServer, descriptorCount, until, withEventLoop } from '../../support/net.js';
@@ -168,20 +170,21 @@ describe('connect()', () => {
     (form) =>
       withEventLoop(async (loop) => {
         const server = await NetServer.open();
-        const { port } = server;
-        const task =
-          form === 'async'
-            ? loop.createTask(async () => await connect({ host: '127.0.0.1', port }))
-            : loop.createTask(function* () {
-                return yield* connect({ host: '127.0.0.1', port });
-              });
-        await soon(loop);
-        const future = task.awaiting as Future<unknown>;
-        const settle = future._settle.bind(future);
-        future._settle = (state, value) => {
-          settle(state, value);
-          task.cancel();
+        const begin = (): Future<Stream> => {
+          const future = connect({ host: '127.0.0.1', port: server.port });
+          const settle = future._settle.bind(future);
+          future._settle = (state, value) => {
+            settle(state, value);
+            task.cancel();
+          };
+          return future;
         };
+        const task: Task<Stream> =
+          form === 'async'
+            ? loop.createTask(async () => await begin())
+            : loop.createTask(function* () {
+                return yield* begin();
+              });
         await expect(task.toPromise()).rejects.toThrow(CancelledError);
         await until('the socket is closed', () => loop.statistics().sockets === 0);
         expect(loop.statistics().references).toBe(0);
