@@ -21,7 +21,10 @@ constexpr uint32_t kControlWords = 64;
 constexpr uint32_t kSendSlabBytes = 262144;
 // Received bytes land in slabs by bump allocation; a slab that is used up is replaced by JS.
 constexpr uint32_t kReceiveSlabBytes = 65536;
-constexpr uint32_t kReceiveSlabCount = 16;
+constexpr uint32_t kReceiveSlabCount = 8;
+// From this slot on slabs are large: they serve peers that send in bulk.
+constexpr uint32_t kReceiveLargeSlot = 4;
+constexpr uint32_t kReceiveLargeSlabBytes = 262144;
 
 // Words of the control block (Uint32). Who writes is said behind each name.
 enum ControlWord : uint32_t {

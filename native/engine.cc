@@ -15,7 +15,8 @@ namespace {
 constexpr uint32_t kMaxEvents = 256;
 // A receive asks for little until one comes back full; then the peer is sending in bulk.
 constexpr uint32_t kSmallReceive = 8192;
-constexpr uint32_t kLargeReceive = kReceiveSlabBytes;
+constexpr uint32_t kLargeReceive = kReceiveLargeSlabBytes;
+constexpr uint32_t kReceiveGrowth = 8;
 // Connections taken from one listener before other sockets get their turn.
 constexpr uint32_t kAcceptBatch = 64;
 // Submission words (abi.h).
@@ -481,7 +482,8 @@ bool Engine::Receive(Socket* socket) {
     slabs_.Commit(slot, size);
     completions_.Push(CQ_RECEIVE, socket->index, socket->generation, received, slot, offset);
     if (size == asked) {
-      socket->receive_size = kLargeReceive;
+      const uint32_t grown = socket->receive_size * kReceiveGrowth;
+      socket->receive_size = grown < kLargeReceive ? grown : kLargeReceive;
     } else {
       if (size < kSmallReceive) socket->receive_size = kSmallReceive;
       // A short read has emptied the buffer (epoll(7)), unless an end or urgent data is behind it.

@@ -10,7 +10,10 @@ export const CONTROL_WORDS = 64;
 export const SEND_SLAB_BYTES = 262144;
 /** Received bytes land in slabs by bump allocation; a slab that is used up is replaced by JS. */
 export const RECEIVE_SLAB_BYTES = 65536;
-export const RECEIVE_SLAB_COUNT = 16;
+export const RECEIVE_SLAB_COUNT = 8;
+/** From this slot on slabs are large: they serve peers that send in bulk. */
+export const RECEIVE_LARGE_SLOT = 4;
+export const RECEIVE_LARGE_SLAB_BYTES = 262144;
 
 // Words of the control block (Uint32). Who writes is said behind each name.
 
