@@ -16,13 +16,14 @@ import * as abi from '../native/abi.js';
 import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { isGeneratorFunction } from '../task/coroutine.js';
-import { Future } from '../task/future.js';
+import type { Future } from '../task/future.js';
 import { createTaskOn, type Coroutine, type Task } from '../task/task.js';
 import { Acquisition } from './acquisition.js';
 import { toSocketAddress, type SocketAddress } from './endpoint.js';
 import { makeProtocol, Transport, type Protocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
+import { Once } from './waiters.js';
 
 /** Where and how to listen. */
 export interface ListenOptions extends StreamOptions {
@@ -127,7 +128,7 @@ export class Server {
   readonly #listeners = new Set<Listener>();
   readonly #connections = new Set<Connection>();
   readonly #addresses: SocketAddress[] = [];
-  #waiters: Future<void>[] = [];
+  readonly #over: Once;
   #isReferenced = true;
   #isClosing = false;
 
@@ -137,6 +138,7 @@ export class Server {
     serve: (this: Server, slot: SlotRef, context: ContextSnapshot | null) => Connection,
   ) {
     this.#loop = loop;
+    this.#over = new Once(loop);
     this.#context = captureContext();
     this.#serve = serve.bind(this);
     loop._reference(1);
@@ -182,6 +184,7 @@ export class Server {
       this.#isClosing = true;
       for (const listener of this.#listeners) listener.close();
       if (this.#isReferenced) this.#loop._reference(-1);
+      this.#checkOver();
     }
     return this.waitClosed();
   }
@@ -192,10 +195,7 @@ export class Server {
    * Suspends: until then. A cancel point then.
    */
   waitClosed(): Awaitable<void> {
-    const future = new Future<void>(this.#loop);
-    if (this.#isOver()) future.setResult();
-    else this.#waiters.push(future);
-    return future;
+    return this.#over;
   }
 
   /** Closes every connection after what was written is sent. */
@@ -267,8 +267,7 @@ export class Server {
   }
 
   #checkOver(): void {
-    if (!this.#isOver()) return;
-    for (const waiter of this.#waiters.splice(0)) if (!waiter.done()) waiter.setResult();
+    if (this.#isOver()) this.#over.happen();
   }
 }
 

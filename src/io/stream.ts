@@ -12,6 +12,7 @@ import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, type Writable } from './bytes.js';
 import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
 import { Read, StepRead, type Reader } from './read.js';
+import { Once, Waiters } from './waiters.js';
 
 /** How a stream buffers. */
 export interface StreamOptions {
@@ -88,10 +89,10 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   // The read that waits, and for how many bytes.
   #reader: Reader | null = null;
   #readerWants = 0;
-  #drainers: Future<void>[] | null = null;
+  #drainers: Waiters | null = null;
   #drainCount = 0;
   #lateWrites = 0;
-  #closeWaiters: Future<void>[] | null = null;
+  #closed: Once | null = null;
   #onClosedHook: ((stream: Stream) => void) | null = null;
 
   /** `options` are checked already. @internal */
@@ -260,9 +261,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     // What is only waiting for the end of the turn is not the peer's fault.
     if (endpoint.bufferedBytes > this.#highWaterMark) endpoint.flush();
     if (endpoint.bufferedBytes > this.#highWaterMark) {
-      const future = new Future<void>(endpoint.loop);
-      (this.#drainers ??= []).push(future);
-      return future;
+      return (this.#drainers ??= new Waiters(endpoint.loop)).add();
     }
     if (++this.#drainCount % DRAINS_PER_YIELD === 0) return sleepOn(endpoint.loop, 0, undefined);
     return DRAINED;
@@ -314,11 +313,11 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    * Suspends: while the socket is open. A cancel point then.
    */
   get closed(): Awaitable<void> {
-    // Each gets a future of its own, which a cancelled task may cancel.
-    const future = new Future<void>(this.#endpoint.loop);
-    if (this.#endpoint.isClosed) future.setResult();
-    else (this.#closeWaiters ??= []).push(future);
-    return future;
+    if (this.#closed === null) {
+      this.#closed = new Once(this.#endpoint.loop);
+      if (this.#endpoint.isClosed) this.#closed.happen();
+    }
+    return this.#closed;
   }
 
   /** Whether the stream is closed or about to be. */
@@ -404,22 +403,20 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   /** @internal */
   onDrain(): void {
     if (this.#drainers === null || this.#endpoint.bufferedBytes > this.#lowWaterMark) return;
-    for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setResult();
+    this.#drainers.fulfil();
   }
 
   /** @internal */
   onError(error: Error): void {
     this.#serveReader();
-    for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
+    this.#drainers?.fail(error);
   }
 
   /** @internal */
   onClosed(): void {
     this.#serveReader();
-    const error = this.#endpoint.error ?? connectionLost();
-    for (const drainer of this.#takeDrainers()) if (!drainer.done()) drainer.setException(error);
-    for (const waiter of this.#closeWaiters ?? []) waiter.setResultUnlessDone();
-    this.#closeWaiters = null;
+    this.#drainers?.fail(this.#endpoint.error ?? connectionLost());
+    this.#closed?.happen();
     this.#onClosedHook?.(this);
   }
 
@@ -431,12 +428,6 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #serveReader(): void {
     const reader = this.#reader;
     if (reader !== null && (reader.done() || this.#satisfy(reader, this.#readerWants))) this.#reader = null;
-  }
-
-  #takeDrainers(): Future<void>[] {
-    const drainers = this.#drainers ?? [];
-    this.#drainers = null;
-    return drainers;
   }
 }
 
