@@ -45,7 +45,7 @@ import {
 import { describeHandle, originOf, recordOrigin } from './origin.js';
 import { FifoPolicy, type SchedulingPolicy } from './policy.js';
 import type { LoopStatistics } from './statistics.js';
-import { ClockTimers, TimerHandle, WheelTimers } from './timers.js';
+import { ClockTimers, TimerHandle, WheelTimers, type TimerQueue } from './timers.js';
 
 type AnyCallback = (...args: never[]) => unknown;
 
@@ -113,6 +113,8 @@ export class LoopCore {
   readonly #clock: Clock | null;
   readonly #wheel: WheelTimers;
   readonly #clockTimers: ClockTimers | null;
+  // Where timers of callers wait: one of the two.
+  readonly #timers: TimerQueue;
   // What native enters for a turn. A callback may write into it: the first in the process that uses
   // an AsyncLocalStorage, as only then contexts are looked after.
   readonly #resource = new AsyncResource('EVLOOP');
@@ -181,6 +183,7 @@ export class LoopCore {
     this.#wheel = new WheelTimers(this._rings, onReference);
     this.#clockTimers =
       this.#clock === null ? null : new ClockTimers(this.#clock, onReference, () => this.#armClock());
+    this.#timers = this.#clockTimers ?? this.#wheel;
   }
 
   // Scheduling
@@ -260,10 +263,10 @@ export class LoopCore {
     callback: (...args: A) => unknown,
     ...args: A
   ): TimerHandle {
-    validateNumber('delayMs', delayMs);
+    if (typeof delayMs !== 'number' || Number.isNaN(delayMs)) validateNumber('delayMs', delayMs);
     const timer = this.#makeTimer(0, callback, args.length === 0 ? noArgs : listOf(...args));
     if (this.debug) recordOrigin(this, timer, 'callLater');
-    (this.#clockTimers ?? this.#wheel).startIn(timer, delayMs);
+    this.#timers.startIn(timer, delayMs);
     return timer;
   }
 
@@ -279,13 +282,15 @@ export class LoopCore {
     validateNumber('whenMs', whenMs);
     const timer = this.#makeTimer(whenMs, callback, args.length === 0 ? noArgs : listOf(...args));
     if (this.debug) recordOrigin(this, timer, 'callAt');
-    (this.#clockTimers ?? this.#wheel).start(timer);
+    this.#timers.start(timer);
     return timer;
   }
 
   #makeTimer(when: number, callback: AnyCallback, args: readonly unknown[]): TimerHandle {
-    this.#checkCallback(callback);
-    return new TimerHandle(this.#clockTimers ?? this.#wheel, when, callback, args, captureContext());
+    // The engine makes one function of a start and what it calls, when that is little; so what is
+    // rarely needed is kept out.
+    if (typeof callback !== 'function' || this.#isClosed || this.debug) this.#checkCallback(callback);
+    return new TimerHandle(this.#timers, when, callback, args, isContextTracked() ? captureContext() : null);
   }
 
   /** @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed. @internal */
@@ -301,7 +306,7 @@ export class LoopCore {
 
   /** Monotonic milliseconds, read now. */
   time(): number {
-    return (this.#clockTimers ?? this.#wheel).time();
+    return this.#timers.time();
   }
 
   /** The time at which the current turn began, milliseconds: cheaper than {@link LoopCore.time}. */
@@ -489,12 +494,14 @@ export class LoopCore {
   #runBatch(): number {
     const policy = this.#policy;
     const isFifo = policy.isFifo === true;
+    const maxBatch = this.#maxBatch;
     const isTimed = this.debug || this.onSlowCallback !== null || slowCallbackChannel.hasSubscribers;
     let left = this.#batch;
     let ranKind = this.#ranKind;
     while (left > 0) {
-      const handle = this.#held ?? policy.pop();
-      this.#held = null;
+      const held = this.#held;
+      const handle = held ?? policy.pop();
+      if (held !== null) this.#held = null;
       if (handle === undefined) {
         // The policy dropped some.
         left = 0;
@@ -515,9 +522,10 @@ export class LoopCore {
       ranKind = handle.kind;
       if (isTimed) this.#runTimed(handle);
       else this.#run(handle);
-      this.#ranInStay++;
+      const ran = this.#ranInStay + 1;
+      this.#ranInStay = ran;
       if (left === 0) break;
-      if (this.#isOverBudget()) {
+      if ((ran % HANDLES_PER_CLOCK_READ === 0 || ran >= maxBatch) && this.#isOverBudget()) {
         this.#batch = left;
         return abi.TURN_YIELD;
       }
@@ -550,7 +558,6 @@ export class LoopCore {
   #isOverBudget(): boolean {
     const ran = this.#ranInStay;
     if (ran < this.#maxBatch) {
-      if (ran % HANDLES_PER_CLOCK_READ !== 0) return false;
       const now = monotonicMs();
       if (this.#stayEndsMs === 0) {
         this.#stayEndsMs = now + this._rings.doubles[abi.CTL_F64_BUDGET_MS]!;
@@ -640,8 +647,9 @@ export class LoopCore {
       const index = words[entry + 1]!;
       const generation = words[entry + 2]!;
       if (kind === abi.CQ_TIMER) {
-        // The sum is never negative; using it keeps the engine from leaving the loop out.
-        if ((head & WARM_MASK) === 0 && this.#warmTimers(head, tail) < 0) break;
+        if ((head & WARM_MASK) === 0) {
+          if (this.#wheel.warm(head, Math.min((tail - head) >>> 0, WARM_MASK + 1)) < 0) break;
+        }
         const timer = this.#wheel.take(index, generation);
         if (timer !== undefined) this.#policy.push(timer);
       } else if (kind === abi.CQ_NOTIFY) {
@@ -657,19 +665,6 @@ export class LoopCore {
       }
     }
     control[abi.CTL_COMPLETION_HEAD] = tail;
-  }
-
-  // Many due timers lie scattered in memory. Looking at a number of them in a short loop lets the
-  // processor fetch them at the same time instead of one after the other.
-  #warmTimers(head: number, tail: number): number {
-    const words = this._rings.completions;
-    const mask = abi.COMPLETION_CAPACITY - 1;
-    const count = Math.min((tail - head) >>> 0, WARM_MASK + 1);
-    let sum = 0;
-    for (let i = 0; i < count; i++) {
-      sum += this.#wheel.look(words[((head + i) & mask) * abi.ENTRY_WORDS + 1]!);
-    }
-    return sum;
   }
 
   // Timers of an injected clock
@@ -813,7 +808,7 @@ export class LoopCore {
   /** Counters and gauges of this moment, frozen. Its cost grows with the number of timers. */
   statistics(): LoopStatistics {
     const control = this.#control;
-    const timers = this.#clockTimers ?? this.#wheel;
+    const timers = this.#timers;
     const runningMs = this.#ranMs + (running === this ? monotonicMs() - this.#startedMs : 0);
     const busyMs = this._rings.doubles[abi.CTL_F64_BUSY_MS]!;
     return Object.freeze({

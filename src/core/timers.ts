@@ -6,14 +6,7 @@
 // says that the first may be due.
 import { InvalidStateError, LoopClosedError } from '../base/errors.js';
 import { validateNumber } from '../base/validate.js';
-import {
-  CTL_REFERENCES,
-  CTL_SUBMISSION_TAIL,
-  OP_TIMER_CANCEL,
-  OP_TIMER_START,
-  OP_TIMER_START_IN,
-  SUBMISSION_CAPACITY,
-} from '../native/abi.js';
+import * as abi from '../native/abi.js';
 import type { Rings } from '../native/rings.js';
 import { monotonicMs, type Clock } from './clock.js';
 import type { ContextSnapshot } from './context.js';
@@ -21,6 +14,16 @@ import { callWith, describeFunction, Handle, KIND_CALLBACK, noArgs } from './han
 
 /** What a timer calls. */
 export type TimerCallback = (...args: never[]) => unknown;
+
+// To the engine, what another module exports is a variable: read and checked at each use. Copies are
+// constants.
+const REFERENCES = abi.CTL_REFERENCES;
+const SUBMISSION_TAIL = abi.CTL_SUBMISSION_TAIL;
+const TIMER_START = abi.OP_TIMER_START;
+const TIMER_START_IN = abi.OP_TIMER_START_IN;
+const NO_ARGS = noArgs;
+const COMPLETION_MASK = abi.COMPLETION_CAPACITY - 1;
+const ENTRY_SHIFT = Math.log2(abi.ENTRY_WORDS);
 
 const NOT_WAITING = -1;
 const NONE = -1;
@@ -31,7 +34,7 @@ const EXACT_READS_PER_TURN = 16;
 // While no turn will come, the next moment may be far.
 const ALL_READS = 2 ** 30;
 // Open starts are looked up in the submission ring, so they must be settled before it goes round.
-const MOST_OPEN = SUBMISSION_CAPACITY / 2;
+const MOST_OPEN = abi.SUBMISSION_CAPACITY / 2;
 // A table of this many timers is not worth shrinking.
 const SMALL_TABLE = 1024;
 const noCallback: TimerCallback = () => undefined;
@@ -71,7 +74,8 @@ export class TimerHandle extends Handle {
   declare _generation: number;
   /** @internal */
   declare _when: number;
-  declare private _isReferenced: boolean;
+  /** 1 when it keeps the process alive, else 0. @internal */
+  declare _weight: 0 | 1;
   declare private _callback: TimerCallback;
   declare private _args: readonly unknown[];
   declare private readonly _queue: TimerQueue;
@@ -85,13 +89,14 @@ export class TimerHandle extends Handle {
     context: ContextSnapshot | null,
   ) {
     super(KIND_CALLBACK, context);
-    this._index = NOT_WAITING;
-    this._generation = 0;
-    this._when = when;
-    this._isReferenced = true;
     this._callback = callback;
     this._args = args;
     this._queue = queue;
+    this._weight = 1;
+    this._when = when;
+    this._index = NOT_WAITING;
+    // The last, for warm().
+    this._generation = 0;
   }
 
   /** The deadline in milliseconds of the loop's clock. */
@@ -115,7 +120,7 @@ export class TimerHandle extends Handle {
     this._isCancelled = true;
     if (this._index !== NOT_WAITING) this._queue.stop(this);
     this._callback = noCallback;
-    this._args = noArgs;
+    if (this._args !== NO_ARGS) this._args = NO_ARGS;
     this.context = null;
   }
 
@@ -155,23 +160,23 @@ export class TimerHandle extends Handle {
 
   /** Lets the timer keep the process alive, as it does from the start. */
   ref(): this {
-    if (this._isReferenced) return this;
-    this._isReferenced = true;
+    if (this._weight === 1) return this;
+    this._weight = 1;
     if (this._index !== NOT_WAITING) this._queue.ref();
     return this;
   }
 
   /** Lets the process exit before the timer is due. */
   unref(): this {
-    if (!this._isReferenced) return this;
-    this._isReferenced = false;
+    if (this._weight === 0) return this;
+    this._weight = 0;
     if (this._index !== NOT_WAITING) this._queue.unref();
     return this;
   }
 
   /** Whether the timer keeps the process alive. */
   hasRef(): boolean {
-    return this._isReferenced;
+    return this._weight === 1;
   }
 
   /** @internal */
@@ -227,21 +232,24 @@ export class WheelTimers implements TimerQueue {
   }
 
   start(timer: TimerHandle): void {
-    this.#enter(timer, OP_TIMER_START, timer._when);
+    this.#enter(timer, TIMER_START, timer._when);
   }
 
   startIn(timer: TimerHandle, delayMs: number): void {
-    if (this.#exactReads > 0) {
-      this.#exactReads--;
-      this.#lastReadMs = monotonicMs();
-      timer._when = this.#lastReadMs + delayMs;
-      this.#enter(timer, OP_TIMER_START, timer._when);
-    } else {
-      // Preliminary.
-      timer._when = this.#lastReadMs + delayMs;
-      this.#enter(timer, OP_TIMER_START_IN, delayMs);
-      this.#noteOpen();
-    }
+    if (this.#exactReads > 0) return this.#startExactly(timer, delayMs);
+    // Preliminary.
+    timer._when = this.#lastReadMs + delayMs;
+    this.#enter(timer, TIMER_START_IN, delayMs);
+    const first = this.#firstOpen;
+    const position = this.#rings.control[SUBMISSION_TAIL]! - 1;
+    if (first === NONE || (position - first) >>> 0 >= MOST_OPEN) this.#noteOpen(position >>> 0);
+  }
+
+  #startExactly(timer: TimerHandle, delayMs: number): void {
+    this.#exactReads--;
+    this.#lastReadMs = monotonicMs();
+    timer._when = this.#lastReadMs + delayMs;
+    this.#enter(timer, TIMER_START, timer._when);
   }
 
   /** A turn begins: its first timers read the clock again. */
@@ -255,13 +263,12 @@ export class WheelTimers implements TimerQueue {
     this.#exactReads = ALL_READS;
   }
 
-  // The start submitted last has an open deadline.
-  #noteOpen(): void {
-    const position = (this.#rings.control[CTL_SUBMISSION_TAIL]! - 1) >>> 0;
+  // The start at `position` has an open deadline.
+  #noteOpen(position: number): void {
     const first = this.#firstOpen;
     // A start that was taken back may have been the first.
     if (first === NONE || ((position - first) | 0) < 0) this.#firstOpen = position;
-    else if (((position - first) | 0) >= MOST_OPEN) this.settle();
+    else this.settle();
   }
 
   settle(): void {
@@ -286,14 +293,14 @@ export class WheelTimers implements TimerQueue {
     timer._index = index;
     timer._generation = this.#rings.submitTimer(op, index, timeMs);
     this.#size++;
-    if (timer.hasRef()) this.#rings.control[CTL_REFERENCES]!++;
+    this.#rings.control[REFERENCES]! += timer._weight;
   }
 
   stop(timer: TimerHandle): void {
     const { _index: index, _generation: generation } = timer;
     this.#release(timer);
     if (!this.#rings.withdrawTimer(index, generation)) {
-      this.#rings.submit(OP_TIMER_CANCEL, index, generation, 0, 0);
+      this.#rings.submit(abi.OP_TIMER_CANCEL, index, generation, 0, 0);
     }
   }
 
@@ -313,10 +320,22 @@ export class WheelTimers implements TimerQueue {
     return timer;
   }
 
-  /** Reads both ends of the timer in a place, which are not in one cache line. */
-  look(index: number): number {
-    const timer = this.#timers[index];
-    return typeof timer === 'object' ? timer._generation + timer._argCount() : 0;
+  /**
+   * Reads both ends of the timers that `count` completions from `head` on name. Many due timers lie
+   * scattered in memory; a short loop lets the processor fetch them at the same time instead of one
+   * after the other. The sum is never negative; using it keeps the engine from leaving the loop out.
+   */
+  warm(head: number, count: number): number {
+    const timers = this.#timers;
+    const words = this.#rings.completions;
+    let sum = 0;
+    for (let i = 0; i < count; i++) {
+      const index = words[(((head + i) & COMPLETION_MASK) << ENTRY_SHIFT) + 1]!;
+      if (index >= timers.length) continue;
+      const timer = timers[index];
+      if (typeof timer === 'object') sum += timer._generation;
+    }
+    return sum;
   }
 
   nextDeadline(): number {
@@ -341,7 +360,7 @@ export class WheelTimers implements TimerQueue {
     const index = timer._index;
     timer._index = NOT_WAITING;
     this.#size--;
-    if (timer.hasRef()) this.#rings.control[CTL_REFERENCES]!--;
+    this.#rings.control[REFERENCES]! -= timer._weight;
     if (this.#size === 0 && this.#timers.length > SMALL_TABLE) {
       // Gives back what a burst of timers needed.
       this.#timers.length = 0;
