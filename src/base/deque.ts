@@ -4,7 +4,7 @@ const FIRST_CAPACITY = 16;
 // A burst's memory is given back once the queue has emptied; a small ring is kept.
 const LARGEST_KEPT_CAPACITY = 4096;
 
-/** Items in order; taken from the front, added at either end. @internal */
+/** Items in order; taken and added at either end. @internal */
 export class Deque<T> {
   // A power of two, so that positions wrap with a mask.
   #items: (T | undefined)[] = new Array<T | undefined>(FIRST_CAPACITY).fill(undefined);
@@ -37,6 +37,18 @@ export class Deque<T> {
     const item = this.#items[head];
     this.#items[head] = undefined;
     this.#head = (head + 1) & this.#mask;
+    this.#size = size - 1;
+    if (size === 1 && this.#mask >= LARGEST_KEPT_CAPACITY) this.clear();
+    return item;
+  }
+
+  /** Takes the last item; undefined when there is none. */
+  pop(): T | undefined {
+    const size = this.#size;
+    if (size === 0) return undefined;
+    const place = (this.#head + size - 1) & this.#mask;
+    const item = this.#items[place];
+    this.#items[place] = undefined;
     this.#size = size - 1;
     if (size === 1 && this.#mask >= LARGEST_KEPT_CAPACITY) this.clear();
     return item;

@@ -106,6 +106,7 @@ export class Transport implements EndpointSink {
 
   /** Hands the connection to another protocol; bytes that are on their way go to the new one. */
   setProtocol(protocol: Protocol): void {
+    validateObject('protocol', protocol);
     this.#protocol = protocol;
   }
 

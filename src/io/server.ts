@@ -274,8 +274,8 @@ export class Server {
 function validate(options: ListenOptions): void {
   validateObject('options', options);
   if (options.host !== undefined) validateString('options.host', options.host);
-  validateInteger('options.port', options.port ?? 0, 0, 65535);
-  validateInteger('options.backlog', options.backlog ?? DEFAULT_BACKLOG, 1, 65535);
+  if (options.port !== undefined) validateInteger('options.port', options.port, 0, 65535);
+  if (options.backlog !== undefined) validateInteger('options.backlog', options.backlog, 1, 65535);
   if (options.reusePort !== undefined) validateBoolean('options.reusePort', options.reusePort);
   if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
   validateStreamOptions(options);

@@ -11,6 +11,7 @@ import { Future } from '../task/future.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, type Writable } from './bytes.js';
 import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { Joiner, SMALL_CHUNK_BYTES } from './joiner.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { Once, Waiters } from './waiters.js';
 
@@ -84,6 +85,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #chunk: Buffer | null = null;
   #chunks: Deque<Buffer> | null = null;
   #unreadBytes = 0;
+  #joiner: Joiner | null = null;
   #isEnded = false;
   #isPaused = false;
   // The read that waits, and for how many bytes.
@@ -175,6 +177,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#unreadBytes -= taken.length;
     if (taken === chunk) this.#chunk = this.#chunks?.shift() ?? null;
     else this.#chunk = chunk.subarray(wants);
+    if (this.#chunk === null && this.#joiner !== null) this.#joiner = this.#joiner.orNull();
     if (this.#isPaused && this.#unreadBytes <= this.#limit) this.#resume();
     return taken;
   }
@@ -389,6 +392,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     if (this.#chunk === null) this.#chunk = chunk;
     else (this.#chunks ??= new Deque<Buffer>()).push(chunk);
     this.#serveReader();
+    if (this.#unreadBytes === 0) return;
+    if (chunk.length <= SMALL_CHUNK_BYTES) this.#joinLast();
     if (this.#unreadBytes <= 2 * this.#limit || this.#isPaused || this.#isAllWanted()) return;
     this.#isPaused = true;
     this.#endpoint.stopReceiving();
@@ -418,6 +423,27 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#drainers?.fail(this.#endpoint.error ?? connectionLost());
     this.#closed?.happen();
     this.#onClosedHook?.(this);
+  }
+
+  // Copies the last unread chunk, so that it keeps no slab, and joins it to the one before it.
+  #joinLast(): void {
+    const joiner = (this.#joiner ??= new Joiner());
+    const chunks = this.#chunks;
+    const last = chunks?.pop();
+    if (chunks === null || last === undefined) {
+      this.#chunk = joiner.join(null, this.#chunk!);
+      return;
+    }
+    const previous = chunks.at(chunks.size - 1);
+    const joined = joiner.join(previous ?? this.#chunk, last);
+    if (joined.length === last.length) {
+      chunks.push(joined);
+    } else if (previous === undefined) {
+      this.#chunk = joined;
+    } else {
+      chunks.pop();
+      chunks.push(joined);
+    }
   }
 
   // Somebody who was cancelled wants nothing any more.

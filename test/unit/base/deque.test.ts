@@ -16,14 +16,16 @@ test('behaves as an array does', () => {
     { weight: 5, arbitrary: fc.constant('push' as const) },
     { weight: 1, arbitrary: fc.constant('unshift' as const) },
     { weight: 4, arbitrary: fc.constant('shift' as const) },
+    { weight: 1, arbitrary: fc.constant('pop' as const) },
   );
   fc.assert(
     fc.property(fc.array(operation, { maxLength: 400 }), (operations) => {
       const deque = new Deque<number>();
       const model: number[] = [];
       operations.forEach((name, index) => {
-        if (name === 'shift') expect(deque.shift()).toBe(model.shift());
-        else {
+        if (name === 'shift' || name === 'pop') {
+          expect(deque[name]()).toBe(model[name]());
+        } else {
           deque[name](index);
           model[name](index);
         }
