@@ -18,6 +18,6 @@ function* serve(stream) {
 }
 
 await run(function* () {
-  yield* listen(serve, { host, port: Number(port), backlog: 4096 });
+  yield* listen(serve, { host, port: Number(port) });
   yield* EventLoop.running().createFuture();
 });

@@ -20,4 +20,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   socket.on('drain', () => socket.resume());
   socket.on('error', () => socket.destroy());
 });
-server.listen({ host, port: Number(port), backlog: 4096 });
+server.listen({ host, port: Number(port) });

@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 65536, MAX_EVENTS = 1024, BACKLOG = 4096 };
+enum { READ_BYTES = 65536, MAX_EVENTS = 1024, BACKLOG = 511 };
 
 typedef struct {
   int fd;

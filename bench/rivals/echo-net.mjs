@@ -11,4 +11,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   // A client that resets the connection is no reason to end.
   socket.on('error', () => socket.destroy());
 });
-server.listen({ host, port: Number(port), backlog: 4096 });
+server.listen({ host, port: Number(port) });

@@ -18,5 +18,5 @@ class Echo(asyncio.Protocol):
 
 loop = uvloop.new_event_loop()
 host, port = sys.argv[1:3]
-loop.run_until_complete(loop.create_server(Echo, host, int(port), backlog=4096))
+loop.run_until_complete(loop.create_server(Echo, host, int(port), backlog=511))
 loop.run_forever()
