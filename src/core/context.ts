@@ -5,6 +5,7 @@
 // Later versions keep them in a frame that never changes, and that can be seen on a resource only; so
 // there one is always made (40 ns), but handles with the same stores may keep the same one.
 import { AsyncResource, type AsyncLocalStorage } from 'node:async_hooks';
+import { invalidArgType } from '../base/errors.js';
 
 /** The async context of a moment; enter it with `runInAsyncScope`. */
 export type ContextSnapshot = AsyncResource;
@@ -58,6 +59,25 @@ export function isContextWritable(): boolean {
 const frameKey = Object.getOwnPropertySymbols(new AsyncResource('EVLOOP_PROBE')).find(
   (symbol) => symbol.description === 'context_frame',
 );
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` cannot be entered. @internal */
+export function validateContext(name: string, value: unknown): void {
+  if (typeof (value as Partial<AsyncResource> | null | undefined)?.runInAsyncScope !== 'function') {
+    throw invalidArgType(name, 'an instance of AsyncResource', value);
+  }
+}
+
+/**
+ * What the option `context` of a call stands for: null is the loop's own, nothing the current one.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` - it cannot be entered.
+ * @internal
+ */
+export function pickContext(option: ContextSnapshot | null | undefined): ContextSnapshot | null {
+  if (option === undefined) return captureContext();
+  if (option !== null) validateContext('options.context', option);
+  return option;
+}
 
 let concealed: AsyncLocalStorage<unknown> | null = null;
 

@@ -1,5 +1,6 @@
 // What happens to an error that nobody can catch any more.
 import { inspect } from 'node:util';
+import { validateObject, validateString } from '../base/validate.js';
 import type { Handle } from './handle.js';
 
 /**
@@ -28,8 +29,19 @@ export interface ExceptionContext {
   sourceTraceback?: string | undefined;
 }
 
-/** Writes the context to standard error. */
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `context` is no object with a message. @internal */
+export function validateExceptionContext(context: unknown): void {
+  validateObject('context', context);
+  validateString('context.message', (context as Partial<ExceptionContext>).message);
+}
+
+/**
+ * Writes the context to standard error.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` - `context` is no object with a message.
+ */
 export function reportException(context: ExceptionContext): void {
+  validateExceptionContext(context);
   const lines = [`evloop: ${context.message}`];
   for (const [key, value] of Object.entries(context)) {
     if (key === 'message' || key === 'exception' || value === undefined) continue;

@@ -20,9 +20,10 @@ import * as native from '../native/binding.js';
 import { binding } from '../native/load.js';
 import { Rings } from '../native/rings.js';
 import { monotonicMs, type Clock } from './clock.js';
-import { captureContext, isContextTracked, isContextWritable, type ContextSnapshot } from './context.js';
+import type { ContextSnapshot } from './context.js';
+import { captureContext, isContextTracked, isContextWritable, pickContext } from './context.js';
 import { drainTicks } from './drain.js';
-import { reportException, type ExceptionContext } from './exception.js';
+import { reportException, validateExceptionContext, type ExceptionContext } from './exception.js';
 import type { Handle } from './handle.js';
 import {
   CallbackHandle,
@@ -226,7 +227,7 @@ export class LoopCore {
   ): Handle {
     validateObject('options', options);
     this.#checkCallback(callback);
-    const context = options.context === undefined ? captureContext() : options.context;
+    const context = pickContext(options.context);
     const handle = new CallbackHandle(callback, args.length === 0 ? noArgs : listOf(...args), context);
     if (this.debug) recordOrigin(this, handle, 'callSoonWith');
     this._push(handle);
@@ -751,6 +752,7 @@ export class LoopCore {
    * @source CPython 3.13 `loop.call_exception_handler`
    */
   callExceptionHandler(context: ExceptionContext): void {
+    validateExceptionContext(context);
     const handler = this.#exceptionHandler;
     if (handler === null) return this.defaultExceptionHandler(context);
     try {

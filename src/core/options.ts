@@ -60,23 +60,25 @@ export function validateLoopOptions(options: LoopOptions): void {
   if (options.clock !== undefined) validateMethods('options.clock', options.clock, ['now', 'sleepTime']);
   if (options.policy !== undefined) validateMethods('options.policy', options.policy, ['push', 'pop']);
   if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
-  validateOneOf('options.drain', options.drain ?? 'perCallback', DRAINS);
-  validateOneOf('options.unhandled', options.unhandled ?? 'report', UNHANDLED);
-  validateNumber('options.budgetMs', options.budgetMs ?? DEFAULT_BUDGET_MS, 0, 1000);
-  validateInteger('options.maxBatch', options.maxBatch ?? DEFAULT_MAX_BATCH, 1, 2 ** 31);
+  if (options.backend !== undefined) validateOneOf('options.backend', options.backend, BACKENDS);
+  if (options.host !== undefined) validateOneOf('options.host', options.host, HOSTS);
+  if (options.drain !== undefined) validateOneOf('options.drain', options.drain, DRAINS);
+  if (options.unhandled !== undefined) validateOneOf('options.unhandled', options.unhandled, UNHANDLED);
+  if (options.budgetMs !== undefined) validateNumber('options.budgetMs', options.budgetMs, 0, 1000);
+  if (options.maxBatch !== undefined) validateInteger('options.maxBatch', options.maxBatch, 1, 2 ** 31);
 }
 
 /** The poller, as the option or the environment says. @internal */
 export function pickBackend(option: LoopOptions['backend']): 'epoll' | 'poll' {
   const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_BACKEND ?? 'auto') : option;
-  validateOneOf('backend', wanted, BACKENDS);
+  validateOneOf('process.env.EVLOOP_BACKEND', wanted, BACKENDS);
   return wanted === 'poll' ? 'poll' : 'epoll';
 }
 
 /** The host, as the option or the environment says. @internal */
 export function pickHost(option: LoopOptions['host'], backend: string): 'uv' | 'thread' {
   const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_HOST ?? 'auto') : option;
-  validateOneOf('host', wanted, HOSTS);
+  validateOneOf('process.env.EVLOOP_HOST', wanted, HOSTS);
   if (wanted === 'uv' || wanted === 'thread') return wanted;
   // Only a poller with a descriptor can be watched by libuv; Bun aborts on most uv_ functions.
   return backend === 'poll' || process.versions.bun !== undefined ? 'thread' : 'uv';

@@ -106,7 +106,7 @@ export function openMailbox(
 ): RemoteHandle {
   validateObject('functions', functions);
   validateObject('options', options);
-  const capacityBytes = options.capacityBytes ?? DEFAULT_CAPACITY_BYTES;
+  const { capacityBytes = DEFAULT_CAPACITY_BYTES } = options;
   validateInteger('options.capacityBytes', capacityBytes, LEAST_CAPACITY_BYTES, 2 ** 28);
   const names = Object.keys(functions);
   const callbacks = names.map((name) => {

@@ -13,7 +13,7 @@
 import { inspect, types } from 'node:util';
 import { CancelledError, describe, InvalidStateError, invalidArgType } from '../base/errors.js';
 import { validateFunction, validateObject } from '../base/validate.js';
-import { captureContext, type ContextSnapshot } from '../core/context.js';
+import { pickContext, type ContextSnapshot } from '../core/context.js';
 import { describeFunction, Handle, KIND_ASYNC_STEP, KIND_CALLBACK } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
@@ -385,7 +385,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   addDoneCallback(callback: (future: this) => unknown, options?: { context?: ContextSnapshot | null }): void {
     validateFunction('callback', callback);
     if (options !== undefined) validateObject('options', options);
-    const context = options?.context === undefined ? captureContext() : options.context;
+    const context = pickContext(options?.context);
     this._addHandle(new DoneCallback(callback as (future: unknown) => unknown, this, context));
   }
 

@@ -18,7 +18,7 @@ import {
   LoopClosedError,
 } from '../base/errors.js';
 import { validateAbortSignal, validateBoolean, validateObject, validateString } from '../base/validate.js';
-import { captureContext, type ContextSnapshot } from '../core/context.js';
+import { captureContext, validateContext, type ContextSnapshot } from '../core/context.js';
 import { Handle, KIND_ASYNC_STEP, KIND_STEP, type HandleKind } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
@@ -219,6 +219,8 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
    */
   constructor(loop: LoopCore, coroutine: Coroutine<T>, options?: TaskOptions) {
     super(loop);
+    validateCoroutine(coroutine);
+    if (options !== undefined) validateTaskOptions(options);
     const isFunction = typeof coroutine === 'function';
     this._name = options?.name ?? ++tasksNamed;
     this._room = taskRoom(loop);
@@ -635,12 +637,12 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
  * @internal
  */
 export function createTaskOn<T>(loop: LoopCore, coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
-  validateCoroutine(coroutine);
   try {
-    if (options !== undefined) validateTaskOptions(options);
     if (loop.isClosed()) throw new LoopClosedError();
     const factory = taskRoom(loop).factory;
     if (factory === null) return new Task(loop, coroutine, options);
+    validateCoroutine(coroutine);
+    if (options !== undefined) validateTaskOptions(options);
     const task: unknown = factory(loop, coroutine, options ?? {});
     if (!(task instanceof Future)) {
       throw new TypeError(`The task factory returned ${describe(task)}, not a task`);
@@ -657,5 +659,5 @@ function validateTaskOptions(options: TaskOptions): void {
   if (options.name !== undefined) validateString('options.name', options.name);
   if (options.eagerStart !== undefined) validateBoolean('options.eagerStart', options.eagerStart);
   if (options.signal !== undefined) validateAbortSignal('options.signal', options.signal);
-  if (options.context !== undefined) validateObject('options.context', options.context);
+  if (options.context !== undefined) validateContext('options.context', options.context);
 }
