@@ -423,9 +423,8 @@ test('more timers than the rings have entries', () =>
 test('timers wait while the loop is stopped', () =>
   withLoop(async (loop) => {
     const calls: string[] = [];
-    loop.callLater(1, () => calls.push('timer'));
-    await soon(loop);
     await stopped(loop);
+    loop.callLater(1, () => calls.push('timer'));
     await new Promise((resolve) => setTimeout(resolve, 5));
     expect(calls).toEqual([]);
     await oneTurn(loop);

@@ -1,0 +1,542 @@
+// Every public function, given what it does not take, says so: with a TypeError or RangeError, a code,
+// and what it expected and got. The last tests find public functions that the table forgets.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import * as evloop from '../../src/index.js';
+import { EventLoop, FifoPolicy, Future, LoopRemote, Runner, Task, TaskTracker } from '../../src/index.js';
+import type { RemoteHandle, Server, Stream, TimerHandle, Transport } from '../../src/index.js';
+import { soon, stopped } from '../support/loop.js';
+
+// What is there to call functions of.
+interface Fixture {
+  loop: EventLoop;
+  timer: TimerHandle;
+  future: Future<unknown>;
+  task: Task<unknown>;
+  tracker: TaskTracker;
+  remoteHandle: RemoteHandle;
+  remote: LoopRemote;
+  runner: Runner;
+  server: Server;
+  stream: Stream;
+  transport: Transport;
+  protocolServer: Server;
+}
+
+type Call = (fixture: Fixture, value: any) => unknown;
+
+interface Row {
+  /** The function, as the coverage test finds it. */
+  name: string;
+  /** How the message names what is wrong. */
+  argument: string;
+  types?: readonly unknown[];
+  ranges?: readonly unknown[];
+  call: Call;
+}
+
+const nothing = (): void => undefined;
+function* coroutine(): Generator<unknown, void> {}
+
+// No callback, option object, coroutine ... is any of these.
+const noFunctions = [undefined, null, 5, 'text', {}, [], Symbol('symbol')];
+const noObjects = [null, 5, 'text', true, []];
+const noNumbers = [undefined, null, '5', {}, [5], 5n, true];
+const noOptionalNumbers = noNumbers.slice(1);
+const noOptionalBooleans = [null, 0, 'true', {}];
+const noOptionalStrings = [null, 5, {}, ['text']];
+const noSignals = [null, 5, 'text', {}];
+const noCoroutines = [undefined, null, 5, 'text', {}, Promise.resolve()];
+const noContexts = [5, 'text', {}, []];
+const noBytes = [undefined, null, 5, {}, [1, 2], true];
+
+const rows: Row[] = [];
+
+function row(
+  name: string,
+  argument: string,
+  values: { types?: readonly unknown[]; ranges?: readonly unknown[] },
+  call: Call,
+): void {
+  rows.push({ name, argument, ...values, call });
+}
+
+// Options that are passed as one object.
+function options(
+  name: string,
+  call: (fixture: Fixture, options: any) => unknown,
+  properties: Record<string, { types?: readonly unknown[]; ranges?: readonly unknown[] }>,
+  rest: object = {},
+): void {
+  row(name, 'options', { types: noObjects }, call);
+  for (const [property, values] of Object.entries(properties)) {
+    row(name, `options.${property}`, values, (fixture, value) =>
+      call(fixture, { ...rest, [property]: value }),
+    );
+  }
+}
+
+// The loop
+
+options('EventLoop', (_, value) => new EventLoop(value), {
+  backend: { types: [null, 5, {}], ranges: ['kqueue', ''] },
+  host: { types: [null, 5, {}], ranges: ['node', ''] },
+  clock: { types: noObjects },
+  policy: { types: noObjects },
+  debug: { types: noOptionalBooleans },
+  budgetMs: { types: noOptionalNumbers, ranges: [NaN, -1, 1001, Infinity] },
+  maxBatch: { types: noOptionalNumbers, ranges: [NaN, 0, -1, 1.5, 2 ** 32] },
+  drain: { types: [null, 5, {}], ranges: ['always'] },
+  unhandled: { types: [null, 5, {}], ranges: ['ignore'] },
+});
+for (const method of ['now', 'sleepTime']) {
+  const clock = { now: nothing, sleepTime: nothing };
+  row(
+    'EventLoop',
+    `options.clock.${method}`,
+    { types: noFunctions },
+    (_, value) => new EventLoop({ clock: { ...clock, [method]: value } as never }),
+  );
+}
+for (const method of ['push', 'pop']) {
+  const policy = { size: 0, push: nothing, pop: nothing };
+  row(
+    'EventLoop',
+    `options.policy.${method}`,
+    { types: noFunctions },
+    (_, value) => new EventLoop({ policy: { ...policy, [method]: value } as never }),
+  );
+}
+row('EventLoop.callSoon', 'callback', { types: noFunctions }, ({ loop }, value) => loop.callSoon(value));
+row('EventLoop.callSoonThreadsafe', 'callback', { types: noFunctions }, ({ loop }, value) =>
+  loop.callSoonThreadsafe(value),
+);
+row('EventLoop.callSoonWith', 'callback', { types: noFunctions }, ({ loop }, value) =>
+  loop.callSoonWith({}, value),
+);
+options('EventLoop.callSoonWith', ({ loop }, value) => loop.callSoonWith(value, nothing), {
+  context: { types: noContexts },
+});
+const delays = { types: noNumbers, ranges: [NaN] };
+row('EventLoop.callLater', 'delayMs', delays, ({ loop }, value) => loop.callLater(value, nothing));
+row('EventLoop.callLater', 'callback', { types: noFunctions }, ({ loop }, value) => loop.callLater(1, value));
+row('EventLoop.callAt', 'whenMs', delays, ({ loop }, value) => loop.callAt(value, nothing));
+row('EventLoop.callAt', 'callback', { types: noFunctions }, ({ loop }, value) => loop.callAt(1, value));
+row('EventLoop.setExceptionHandler', 'handler', { types: [undefined, 5, 'text', {}] }, ({ loop }, value) =>
+  loop.setExceptionHandler(value),
+);
+for (const name of ['callExceptionHandler', 'defaultExceptionHandler'] as const) {
+  row(`EventLoop.${name}`, 'context', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
+    loop[name](value),
+  );
+  row(`EventLoop.${name}`, 'context.message', { types: [undefined, null, 5, {}] }, ({ loop }, value) =>
+    loop[name]({ message: value }),
+  );
+}
+row('EventLoop.setTaskFactory', 'factory', { types: [undefined, 5, 'text', {}] }, ({ loop }, value) =>
+  loop.setTaskFactory(value),
+);
+row('EventLoop.runUntilComplete', 'work', { types: [undefined, null, 5, 'text', {}] }, ({ loop }, value) =>
+  loop.runUntilComplete(value),
+);
+row('EventLoop.wrap', 'promise', { types: [undefined, null, 5, 'text', {}, nothing] }, ({ loop }, value) =>
+  loop.wrap(value),
+);
+options('EventLoop.wrap', ({ loop }, value) => loop.wrap(Promise.resolve(), value), {
+  signal: { types: noSignals },
+});
+row('EventLoop.createRemote', 'functions', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
+  loop.createRemote(value),
+);
+row('EventLoop.createRemote', 'functions.call', { types: noFunctions }, ({ loop }, value) =>
+  loop.createRemote({ call: value }),
+);
+options('EventLoop.createRemote', ({ loop }, value) => loop.createRemote({}, value), {
+  capacityBytes: { types: noOptionalNumbers, ranges: [NaN, 0, 1023, 1500.5, 2 ** 29] },
+});
+
+const taskOptions = {
+  name: { types: noOptionalStrings },
+  eagerStart: { types: noOptionalBooleans },
+  signal: { types: noSignals },
+  context: { types: noContexts },
+};
+const makers: Record<string, (fixture: Fixture, coroutine: any, options?: any) => unknown> = {
+  'EventLoop.createTask': ({ loop }, ...args) => loop.createTask(...args),
+  'EventLoop.spawnDetached': ({ loop }, ...args) => loop.spawnDetached(...args),
+  createTask: (_, ...args) => evloop.createTask(...args),
+  Task: ({ loop }, ...args) => new Task(loop, ...args),
+  'TaskTracker.createTask': ({ tracker }, ...args) => tracker.createTask(...args),
+};
+for (const [name, make] of Object.entries(makers)) {
+  row(name, 'coroutine', { types: noCoroutines }, (fixture, value) => make(fixture, value));
+  options(name, (fixture, value) => make(fixture, coroutine(), value), taskOptions);
+}
+
+// Handles, futures and tasks
+
+row('TimerHandle.reset', 'delayMs', delays, ({ timer }, value) => timer.reset(value));
+row('TimerHandle.resetAt', 'whenMs', delays, ({ timer }, value) => timer.resetAt(value));
+const noLoops = [null, 5, 'text', {}];
+row('Future', 'loop', { types: [undefined, ...noLoops] }, (_, value) => new Future(value));
+row('Task', 'loop', { types: [undefined, ...noLoops] }, (_, value) => new Task(value, coroutine()));
+row('TaskTracker', 'loop', { types: noLoops }, (_, value) => new TaskTracker(value));
+row(
+  'TaskTracker.track',
+  'future',
+  { types: [undefined, null, 5, {}, Promise.resolve()] },
+  ({ tracker }, value) => tracker.track(value),
+);
+row('Future.addDoneCallback', 'callback', { types: noFunctions }, ({ future }, value) =>
+  future.addDoneCallback(value),
+);
+options('Future.addDoneCallback', ({ future }, value) => future.addDoneCallback(nothing, value), {
+  context: { types: noContexts },
+});
+row('Future.removeDoneCallback', 'callback', { types: noFunctions }, ({ future }, value) =>
+  future.removeDoneCallback(value),
+);
+row('sleep', 'delayMs', delays, (_, value) => evloop.sleep(value));
+
+// Programs
+
+options('Runner', (_, value) => new Runner(value), {
+  debug: { types: noOptionalBooleans },
+  loopFactory: { types: noFunctions.slice(1) },
+  graceMs: { types: noOptionalNumbers, ranges: [NaN, -1] },
+});
+row('Runner.run', 'coroutine', { types: noCoroutines }, ({ runner }, value) => runner.run(value));
+row('run', 'coroutine', { types: noCoroutines }, (_, value) => evloop.run(value));
+options('run', (_, value) => evloop.run(coroutine(), value), {
+  debug: { types: noOptionalBooleans },
+  loopFactory: { types: noFunctions.slice(1) },
+  graceMs: { types: noOptionalNumbers, ranges: [NaN, -1] },
+});
+
+// Other threads
+
+row('LoopRemote', 'handle', { types: [undefined, ...noObjects] }, (_, value) => new LoopRemote(value));
+for (const [property, types, ranges] of [
+  ['notifierId', noNumbers, [NaN, 0, -1, 1.5]],
+  ['names', [undefined, null, 5, 'text', {}, [5]], []],
+  ['buffer', [undefined, null, 5, {}, new ArrayBuffer(4096)], []],
+  ['threadId', noNumbers, [NaN, -1, 0.5]],
+] as const) {
+  row(
+    'LoopRemote',
+    `handle.${property}`,
+    { types, ranges },
+    ({ remoteHandle }, value) => new LoopRemote({ ...remoteHandle, [property]: value }),
+  );
+}
+row(
+  'LoopRemote',
+  'handle.buffer.byteLength',
+  { ranges: [0, 8, 1000] },
+  ({ remoteHandle }, value: number) =>
+    new LoopRemote({ ...remoteHandle, buffer: new SharedArrayBuffer(value) }),
+);
+row(
+  'LoopRemote.post',
+  'name',
+  { types: [undefined, null, 5, {}], ranges: ['', 'other', 'toString', '__proto__'] },
+  ({ remote }, value) => remote.post(value),
+);
+row('LoopRemote.post', 'args', { ranges: [Buffer.alloc(1e6)] }, ({ remote }, value) =>
+  remote.post('call', value),
+);
+
+// Connections
+
+const streamOptions = {
+  limit: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5] },
+  highWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  lowWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  noDelay: { types: noOptionalBooleans },
+};
+const connectOptions = {
+  ...streamOptions,
+  port: { types: noNumbers, ranges: [NaN, 0, -1, 65536, 80.5] },
+  host: { types: noOptionalStrings },
+};
+const listenOptions = {
+  ...streamOptions,
+  port: { types: noOptionalNumbers, ranges: [NaN, -1, 65536, 80.5] },
+  host: { types: noOptionalStrings },
+  backlog: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5, 65536] },
+  reusePort: { types: noOptionalBooleans },
+};
+options('connect', (_, value) => evloop.connect(value), connectOptions, { port: 80 });
+options(
+  'EventLoop.createConnection',
+  ({ loop }, value) => loop.createConnection(() => ({}), value),
+  connectOptions,
+  { port: 80 },
+);
+row('EventLoop.createConnection', 'protocolFactory', { types: noFunctions }, ({ loop }, value) =>
+  loop.createConnection(value, { port: 80 }),
+);
+options('listen', (_, value) => evloop.listen(nothing as never, value), listenOptions);
+row('listen', 'handler', { types: noFunctions }, (_, value) => evloop.listen(value));
+options('EventLoop.createServer', ({ loop }, value) => loop.createServer(() => ({}), value), listenOptions);
+row('EventLoop.createServer', 'protocolFactory', { types: noFunctions }, ({ loop }, value) =>
+  loop.createServer(value),
+);
+row(
+  'Stream.read',
+  'size',
+  { types: noOptionalNumbers, ranges: [NaN, -2, 1.5, Infinity] },
+  ({ stream }, value) => stream.read(value),
+);
+row('Stream.write', 'data', { types: noBytes }, ({ stream }, value) => stream.write(value));
+row('Stream.setNoDelay', 'on', { types: noOptionalBooleans }, ({ stream }, value) =>
+  stream.setNoDelay(value),
+);
+row('Stream.setKeepAlive', 'on', { types: noOptionalBooleans }, ({ stream }, value) =>
+  stream.setKeepAlive(value),
+);
+row(
+  'Stream.setKeepAlive',
+  'delayMs',
+  { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, 2 ** 31] },
+  ({ stream }, value) => stream.setKeepAlive(true, value),
+);
+row('Transport.write', 'data', { types: noBytes }, ({ transport }, value) => transport.write(value));
+row(
+  'Transport.setProtocol',
+  'protocol',
+  { types: [undefined, null, 5, 'text', []] },
+  ({ transport }, value) => transport.setProtocol(value),
+);
+row('Transport.setWriteBufferLimits', 'limits', { types: noObjects }, ({ transport }, value) =>
+  transport.setWriteBufferLimits(value),
+);
+row(
+  'Transport.setWriteBufferLimits',
+  'limits.high',
+  { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  ({ transport }, value) => transport.setWriteBufferLimits({ high: value }),
+);
+row(
+  'Transport.setWriteBufferLimits',
+  'limits.low',
+  { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, 11] },
+  ({ transport }, value) => transport.setWriteBufferLimits({ high: 10, low: value }),
+);
+
+// Functions with parameters that are right to take everything, and why.
+const takesEverything: Record<string, string> = {
+  CancelledError: 'the reason is whatever somebody passed to cancel()',
+  LoopClosedError: 'as Error does',
+  SystemError: 'reports a failure, and must not fail itself',
+  TimeoutError: 'as Error does',
+  isCancelled: 'asks about any value',
+  Handle: 'abstract; its subclasses are of the library',
+  TimerHandle: 'made by callLater() and callAt()',
+  Server: 'made by listen() and createServer()',
+  Stream: 'made by connect() and listen()',
+  Transport: 'made by createConnection() and createServer()',
+  'FifoPolicy.push': 'called by the loop, for every handle',
+  'Future.setResult': 'any value is a result',
+  'Future.setResultUnlessDone': 'any value is a result',
+  'Future.setException': 'any value can be thrown',
+  'Future.cancel': 'any value is a reason',
+  'Future.then': 'as Promise does',
+  'Future.catch': 'as Promise does',
+  'Future.finally': 'as Promise does',
+  'Future.throw': 'of the iterator protocol',
+  'Future.return': 'of the iterator protocol',
+  'Task.cancel': 'any value is a reason',
+  'Task.setResult': 'refused, whatever it is: a task has the result of its coroutine',
+  'Task.setResultUnlessDone': 'refused, whatever it is',
+  'Task.setException': 'refused, whatever it is',
+  'Stream.onData': 'called by the endpoint',
+  'Stream.onError': 'called by the endpoint',
+  'Transport.onData': 'called by the endpoint',
+  'Transport.onError': 'called by the endpoint',
+};
+
+// Fixture
+
+let fixture: Fixture;
+let finished: Promise<void>;
+
+beforeAll(async () => {
+  const loop = new EventLoop();
+  finished = loop.runForever();
+  const server = await evloop.listen(async () => undefined, { host: '127.0.0.1' });
+  const protocolServer = await loop.createServer(() => ({}), { host: '127.0.0.1' });
+  const stream = await evloop.connect({ host: '127.0.0.1', port: protocolServer.port });
+  const [transport] = await loop.createConnection(() => ({}), {
+    host: '127.0.0.1',
+    port: protocolServer.port,
+  });
+  const remoteHandle = loop.createRemote({ call: nothing });
+  fixture = {
+    loop,
+    timer: loop.callLater(1e6, nothing),
+    future: loop.createFuture<unknown>(),
+    task: loop.createTask(function* () {
+      yield* loop.createFuture();
+    }),
+    tracker: new TaskTracker(loop),
+    remoteHandle,
+    remote: new LoopRemote(remoteHandle),
+    runner: new Runner(),
+    server,
+    stream,
+    transport,
+    protocolServer,
+  };
+});
+
+afterAll(async () => {
+  const { loop, timer, task, server, protocolServer, stream, transport } = fixture;
+  await soon(loop);
+  // What was refused has left nothing behind.
+  expect(loop.statistics()).toMatchObject({ ready: 0, timers: 1, tasks: 1 });
+  timer.cancel();
+  task.cancel();
+  stream.abort();
+  transport.abort();
+  protocolServer.abortClients();
+  await server.close();
+  await protocolServer.close();
+  await stopped(loop);
+  await finished;
+  expect(loop.statistics()).toMatchObject({ ready: 0, timers: 0, tasks: 0, sockets: 0, references: 0 });
+  loop.close();
+});
+
+function escape(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function expectRefusal(call: () => unknown, argument: string, name: string, code: string): void {
+  let error: Error & { code?: unknown };
+  try {
+    const result = call();
+    // Whatever came of it must not haunt the other tests.
+    Promise.resolve(result).catch(nothing);
+    expect.fail('was accepted');
+  } catch (thrown) {
+    error = thrown as Error & { code?: unknown };
+  }
+  const kind = argument.includes('.') ? 'property' : 'argument';
+  expect(error.message).toMatch(new RegExp(`(^|: )The "${escape(argument)}" ${kind} must be .+; got .+$`));
+  expect(error.code).toBe(code);
+  expect(error.name).toBe(name);
+  expect(error).toBeInstanceOf(name === 'TypeError' ? TypeError : RangeError);
+}
+
+const describeValue = (value: unknown): string => {
+  if (typeof value === 'function') return 'a function';
+  if (typeof value === 'symbol' || typeof value !== 'object' || value === null) return String(value);
+  return Array.isArray(value) ? 'an array' : `a ${value.constructor.name}`;
+};
+
+const byName = Map.groupBy === undefined ? groupRows() : Map.groupBy(rows, (it) => it.name);
+
+function groupRows(): Map<string, Row[]> {
+  const groups = new Map<string, Row[]>();
+  for (const it of rows) groups.set(it.name, [...(groups.get(it.name) ?? []), it]);
+  return groups;
+}
+
+describe.each([...byName])('%s', (_, group) => {
+  for (const { argument, types = [], ranges = [], call } of group) {
+    for (const value of types) {
+      test(`${argument}: ${describeValue(value)} is of a wrong type`, () => {
+        expectRefusal(() => call(fixture, value), argument, 'TypeError', 'ERR_INVALID_ARG_TYPE');
+      });
+    }
+    for (const value of ranges) {
+      test(`${argument}: ${describeValue(value)} is out of range`, () => {
+        expectRefusal(() => call(fixture, value), argument, 'RangeError', 'ERR_OUT_OF_RANGE');
+      });
+    }
+  }
+});
+
+// Coverage
+
+const isClass = (value: unknown): value is new (...args: never[]) => object =>
+  typeof value === 'function' && /^class\b/.test(Function.prototype.toString.call(value));
+
+// Whether a function names parameters; `length` counts only those without a default.
+function hasParameters(callable: (...args: never[]) => unknown): boolean {
+  const text = Function.prototype.toString.call(callable);
+  if (text.includes('[native code]')) return false;
+  let source = text;
+  if (isClass(callable)) {
+    const at = text.search(/\bconstructor\s*\(/);
+    if (at === -1) {
+      const parent: unknown = Object.getPrototypeOf(callable);
+      return typeof parent === 'function' && parent !== Function.prototype && hasParameters(parent as never);
+    }
+    source = text.slice(at);
+  }
+  return !/^[^(]*\(\s*\)/.test(source);
+}
+
+// The public methods of a class that it or a class of the library above it defines.
+function methodsOf(type: new (...args: never[]) => object): Map<string, (...args: never[]) => unknown> {
+  const methods = new Map<string, (...args: never[]) => unknown>();
+  const add = (holder: object): void => {
+    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
+      if (name === 'constructor' || name.startsWith('_') || typeof value !== 'function') continue;
+      if (!methods.has(name)) methods.set(name, value as (...args: never[]) => unknown);
+    }
+  };
+  const builtIn = [Object.prototype, Error.prototype, Promise.prototype] as object[];
+  for (let at = type.prototype as object; !builtIn.includes(at); at = Object.getPrototypeOf(at) as object)
+    {add(at);}
+  return methods;
+}
+
+function publicFunctions(): string[] {
+  const names: string[] = [];
+  for (const [name, value] of Object.entries(evloop) as [string, unknown][]) {
+    if (typeof value !== 'function') continue;
+    if (hasParameters(value as never)) names.push(name);
+    if (!isClass(value)) continue;
+    for (const [method, callable] of methodsOf(value)) {
+      if (hasParameters(callable)) names.push(`${name}.${method}`);
+    }
+    for (const [method, { value: callable }] of Object.entries(Object.getOwnPropertyDescriptors(value))) {
+      if (typeof callable === 'function' && hasParameters(callable as never)) names.push(`${name}.${method}`);
+    }
+  }
+  return names;
+}
+
+// A method that a subclass inherits is the same function, and tested once.
+const inherited: Record<string, string> = { Task: 'Future', Future: 'Future' };
+
+function isCovered(name: string): boolean {
+  if (byName.has(name) || name in takesEverything) return true;
+  const [type, method] = name.split('.');
+  const parent = inherited[type!];
+  if (method === undefined || parent === undefined) return false;
+  const same = (Task.prototype as any)[method] === (Future.prototype as any)[method];
+  return same && (byName.has(`${parent}.${method}`) || `${parent}.${method}` in takesEverything);
+}
+
+test('the table knows every public function with parameters', () => {
+  const missing = publicFunctions().filter((name) => !isCovered(name));
+  expect(missing, 'add them to the table of this file').toEqual([]);
+});
+
+test('the table knows nothing that is not there', () => {
+  const known = new Set(publicFunctions());
+  const unknown = [...byName.keys(), ...Object.keys(takesEverything)].filter((name) => !known.has(name));
+  expect(unknown).toEqual([]);
+});
+
+test('the search finds functions that the table would have to name', () => {
+  const found = publicFunctions();
+  expect(found).toEqual(
+    expect.arrayContaining(['EventLoop', 'EventLoop.callSoon', 'Stream.read', 'sleep', 'Runner']),
+  );
+  expect(found).not.toContain('EventLoop.stop');
+  expect(new FifoPolicy().size).toBe(0);
+});
