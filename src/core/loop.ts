@@ -468,7 +468,12 @@ export class LoopCore {
     }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
-      if ((control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) this.#supplySlabs();
+      // A slab goes only when no completion that names it is left. An interrupted batch goes on without
+      // reaping, while native has received into further slabs.
+      const isReaped = control[abi.CTL_COMPLETION_HEAD] === control[abi.CTL_COMPLETION_TAIL];
+      if ((control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) {
+        this.#supplySlabs();
+      }
       if (this.#isStopping) this.#finishRun();
     }
     control[abi.CTL_READY] = this.#policy.size > 0 || this.#held !== null ? 1 : 0;
@@ -486,7 +491,7 @@ export class LoopCore {
     if (batches % BATCHES_PER_CLOCK_READ === 0) {
       if (monotonicMs() >= this._rings.doubles[abi.CTL_F64_NOW]! + POLL_INTERVAL_MS) return false;
     }
-    if (this.#ranKind === KIND_STEP || !this.#isDrainedPerCallback) return true;
+    if (this.#ranKind === KIND_STEP) return true;
     if (!this.#drain()) return false;
     this.#ranKind = -1;
     return this.#policy.size > 0 && control[abi.CTL_SUBMISSION_HEAD] === control[abi.CTL_SUBMISSION_TAIL];

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type * as handleModule from '../../../src/core/handle.js';
 import type { LoopCore } from '../../../src/core/loop.js';
 import type { SchedulingPolicy } from '../../../src/core/policy.js';
-import { nodeTurn, oneTurn, withIdleLoop } from '../../support/loop.js';
+import { nodeTurn, oneTurn, withIdleLoop, withLoop } from '../../support/loop.js';
 
 // How the batch gets to drain is decided when the modules are loaded, so each way loads its own.
 async function loadWith(env: Record<string, string>): Promise<{
@@ -89,6 +89,31 @@ describe.each([
         }
         await oneTurn(loop);
         expect(calls).toEqual(['a', 'b', 'a tick', 'b tick', 'a job', 'b job']);
+      },
+      { make: (options) => new LoopCore(options), drain: 'perBatch' },
+    );
+  });
+
+  test("drain: 'perBatch' drains before the next batch", async () => {
+    const { LoopCore } = await loadWith(env);
+    await withLoop(
+      async (loop) => {
+        const calls: string[] = [];
+        await new Promise<void>((resolve) => {
+          loop.callSoon(() => {
+            calls.push('a');
+            void Promise.resolve().then(() => calls.push('a job'));
+            loop.callSoon(() => {
+              calls.push('b');
+              process.nextTick(() => calls.push('b tick'));
+              loop.callSoon(() => {
+                calls.push('c');
+                resolve();
+              });
+            });
+          });
+        });
+        expect(calls).toEqual(['a', 'a job', 'b', 'b tick', 'c']);
       },
       { make: (options) => new LoopCore(options), drain: 'perBatch' },
     );
