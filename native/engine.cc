@@ -19,6 +19,9 @@ constexpr uint32_t kLargeReceive = kReceiveLargeSlabBytes;
 constexpr uint32_t kReceiveGrowth = 8;
 // Connections taken from one listener before other sockets get their turn.
 constexpr uint32_t kAcceptBatch = 64;
+// Timers handed to JS in one turn. It touches each of them twice, so they should stay in the cache
+// in between; more of them wait for the next turn, which follows at once.
+constexpr uint32_t kExpireBatch = 1024;
 // Submission words (abi.h).
 constexpr uint32_t kOp = 0, kIndex = 1, kGeneration = 2, kA = 3, kB = 4, kLink = 5;
 // No generation is 0, so no socket has this token.
@@ -565,7 +568,9 @@ void Engine::DeliverReports() {
 void Engine::Expire(double now_ms) {
   WriteDouble(memory_.control, CTL_F64_NOW, now_ms);
   if (wheel_.size() == 0) return;
-  wheel_.Expire(now_ms, completions_.Free(), [this](uint32_t index, uint32_t generation) {
+  const uint32_t pending = completions_.Pending();
+  const uint32_t limit = pending < kExpireBatch ? kExpireBatch - pending : 0;
+  wheel_.Expire(now_ms, limit, [this](uint32_t index, uint32_t generation) {
     completions_.Push(CQ_TIMER, index, generation, 0);
   });
   memory_.control[CTL_TIMERS] = wheel_.size();

@@ -1,5 +1,6 @@
 #include "wheel.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <limits>
@@ -129,7 +130,8 @@ bool Wheel::Advance() {
   }
   elapsed_ = tick;
   if (level == 0) {
-    MakeRun(TakeList(home));
+    const uint32_t head = TakeList(home);
+    MakeRun(head, lists_[home].tail);
   } else {
     Cascade(home);
   }
@@ -141,19 +143,22 @@ bool Wheel::Advance() {
 void Wheel::Cascade(uint32_t home) {
   uint32_t run = kNone;
   uint32_t* link = &run;
+  uint32_t last = kNone;
   for (uint32_t index = TakeList(home); index != kNone;) {
     Node* node = &At(index);
     const uint32_t next = node->next;
     if (TickOf(node->deadline) == elapsed_) {
       *link = index;
       link = &node->next;
+      node->prev = last;
+      last = index;
     } else {
       Place(index, node);
     }
     index = next;
   }
   *link = kNone;
-  if (run != kNone) MakeRun(run);
+  if (run != kNone) MakeRun(run, last);
 }
 
 // The slot that begins next, on any level. The slots of a level lie within one slot of the level
@@ -273,9 +278,9 @@ uint32_t Wheel::TakeList(uint32_t home) {
 
 // The run
 
-// `head` is a chain linked by `next`, not empty; the run is.
-void Wheel::MakeRun(uint32_t head) {
-  lists_[kHomeRun].head = Sort(head);
+// The timers from `head` to `tail` are linked both ways and at least one; the run is empty.
+void Wheel::MakeRun(uint32_t head, uint32_t tail) {
+  lists_[kHomeRun].head = Sort(head, tail);
   uint32_t prev = kNone;
   for (uint32_t index = lists_[kHomeRun].head; index != kNone;) {
     Node* node = &At(index);
@@ -288,18 +293,19 @@ void Wheel::MakeRun(uint32_t head) {
   occupied_[0] |= 1u << kHomeRun;
 }
 
-// A merge sort that starts from the ascending pieces it finds: one pass when the timers of a tick
-// were started in the order of their deadlines, as those with one common delay are. pending[i] is
-// the merge of 2^i pieces or nothing, as in a binary counter.
-uint32_t Wheel::Sort(uint32_t head) {
-  uint32_t rest = CutAscending(head);
-  if (rest == kNone) return head;
+// Sorts pieces of the chain in an array and merges them: the nodes are scattered over memory, so
+// each is visited once. The chain is read from both ends, because the processor can then fetch two
+// nodes at the same time. pending[i] is the merge of 2^i pieces or nothing, as in a binary counter.
+uint32_t Wheel::Sort(uint32_t head, uint32_t tail) {
+  if (head == tail) return head;
+  bool is_last = false;
+  const uint32_t piece = SortPiece(&head, &tail, &is_last);
+  if (is_last) return piece;
   uint32_t pending[32];
   for (uint32_t& chain : pending) chain = kNone;
-  pending[0] = head;
-  while (rest != kNone) {
-    uint32_t sorted = rest;
-    rest = CutAscending(rest);
+  pending[0] = piece;
+  while (!is_last) {
+    uint32_t sorted = SortPiece(&head, &tail, &is_last);
     uint32_t i = 0;
     for (; pending[i] != kNone; ++i) {
       sorted = Merge(pending[i], sorted);
@@ -314,17 +320,44 @@ uint32_t Wheel::Sort(uint32_t head) {
   return sorted;
 }
 
-// Ends the chain behind its ascending beginning and returns the rest.
-uint32_t Wheel::CutAscending(uint32_t head) {
-  Node* node = &At(head);
-  while (node->next != kNone) {
-    Node* next = &At(node->next);
-    if (Before(*next, *node)) break;
-    node = next;
+// Takes timers from both ends of a chain and returns them as a sorted one.
+uint32_t Wheel::SortPiece(uint32_t* head, uint32_t* tail, bool* is_last) {
+  Ordered piece[kSortPiece];
+  uint32_t front = *head;
+  uint32_t back = *tail;
+  uint32_t first = 0;          // Behind those taken from the front.
+  uint32_t last = kSortPiece;  // The first of those taken from the back.
+  *is_last = false;
+  while (first < last) {
+    const Node& node = At(front);
+    piece[first++] = {node.deadline, node.key, front};
+    if (front == back) {
+      *is_last = true;
+      break;
+    }
+    const uint32_t next = node.next;
+    const Node& end = At(back);
+    piece[--last] = {end.deadline, end.key, back};
+    if (next == back) {
+      *is_last = true;
+      break;
+    }
+    front = next;
+    back = end.prev;
   }
-  const uint32_t rest = node->next;
-  node->next = kNone;
-  return rest;
+  *head = front;
+  *tail = back;
+  // Close the gap that the last piece leaves.
+  uint32_t count = first;
+  for (; last < kSortPiece; ++last) piece[count++] = piece[last];
+  const auto is_before = [](const Ordered& a, const Ordered& b) {
+    return a.deadline < b.deadline || (a.deadline == b.deadline && a.key < b.key);
+  };
+  // Started in the order of their deadlines, as those with one common delay are.
+  if (!std::is_sorted(piece, piece + count, is_before)) std::sort(piece, piece + count, is_before);
+  for (uint32_t i = 0; i + 1 < count; ++i) At(piece[i].index).next = piece[i + 1].index;
+  At(piece[count - 1].index).next = kNone;
+  return piece[0].index;
 }
 
 uint32_t Wheel::Merge(uint32_t first, uint32_t second) {

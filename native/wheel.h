@@ -74,6 +74,7 @@ class Wheel {
   static constexpr uint32_t kChunkBits = 12;
   static constexpr uint32_t kChunkNodes = 1u << kChunkBits;
   static constexpr uint32_t kNone = UINT32_MAX;
+  static constexpr uint32_t kSortPiece = 256;
   static constexpr uint32_t kHomeBits = 11;
 
   // Where a timer waits. Row 0 holds the special places, row 1 + level the slots of a level.
@@ -101,6 +102,13 @@ class Wheel {
     Node* nodes;       // Null while not mapped.
     uint32_t running;  // Timers that run in it.
     uint32_t started;  // Starts since it was mapped.
+  };
+
+  // What the order of a timer depends on, next to each other while they are sorted.
+  struct Ordered {
+    double deadline;
+    uint64_t key;
+    uint32_t index;
   };
 
   struct List {
@@ -140,9 +148,9 @@ class Wheel {
   void Unlink(uint32_t home, Node* node);
   uint32_t TakeList(uint32_t home);
 
-  void MakeRun(uint32_t head);
-  uint32_t Sort(uint32_t head);
-  uint32_t CutAscending(uint32_t head);
+  void MakeRun(uint32_t head, uint32_t tail);
+  uint32_t Sort(uint32_t head, uint32_t tail);
+  uint32_t SortPiece(uint32_t* head, uint32_t* tail, bool* is_last);
   uint32_t Merge(uint32_t first, uint32_t second);
 
   void HeapPush(uint32_t index, Node* node);

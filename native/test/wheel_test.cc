@@ -51,6 +51,32 @@ TEST_CASE("wheel: equal deadlines go in start order, fractions of one tick in th
   CHECK(Expired(&wheel, 200) == Indexes{6, 7, 5, 0, 1, 2, 3, 4, 8, 9});
 }
 
+TEST_CASE("wheel: many timers of one tick are sorted, however many pieces that takes") {
+  for (const uint32_t count : {1u, 2u, 255u, 256u, 257u, 511u, 512u, 1000u, 5000u}) {
+    Wheel wheel;
+    std::vector<std::pair<double, uint32_t>> expected;
+    for (uint32_t i = 0; i < count; ++i) {
+      // Few enough deadlines that many are equal.
+      const double deadline = 100 + (i * 2654435761u >> 24) / 256.0;
+      wheel.Start(i, 1, deadline);
+      expected.emplace_back(deadline, i);
+    }
+    std::sort(expected.begin(), expected.end());
+    Indexes order;
+    for (const auto& timer : expected) order.push_back(timer.second);
+    const uint32_t half = count / 2;
+    Indexes expired = Expired(&wheel, 101, half);
+    // One that waits in the sorted run can still be taken back.
+    if (half < count) {
+      CHECK(wheel.Cancel(order.back(), 1));
+      order.pop_back();
+    }
+    for (const uint32_t index : Expired(&wheel, 101)) expired.push_back(index);
+    CHECK(expired == order);
+    CHECK(wheel.size() == 0);
+  }
+}
+
 TEST_CASE("wheel: the past and the open tick are due at once, in order with the rest") {
   Wheel wheel;
   CHECK(Expired(&wheel, 1000.5).empty());
