@@ -468,10 +468,9 @@ export class LoopCore {
     }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
-      // A slab goes only when no completion that names it is left. An interrupted batch goes on without
-      // reaping, while native has received into further slabs.
+      // A slab goes only when no completion that names it is left.
       const isReaped = control[abi.CTL_COMPLETION_HEAD] === control[abi.CTL_COMPLETION_TAIL];
-      if ((control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) {
+      if (isReaped && (control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) {
         this.#supplySlabs();
       }
       if (this.#isStopping) this.#finishRun();
