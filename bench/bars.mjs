@@ -26,9 +26,23 @@ const WIDE_MARGIN = 3;
 export const bars = [
   ...['evloop generator', 'evloop async'].flatMap((contender) => [
     { table: 'echo/50x64', metric: 'cpu', contender, rival: 'C epoll', limit: 1.08, margin: WIDE_MARGIN / 2 },
-    { table: 'echo/50x64', metric: 'cpu', contender, rival: 'node:net', limit: 0.65, margin: WIDE_MARGIN / 2 },
-    { table: 'echo/1x64', metric: 'p50', contender, rival: 'node:net', limit: 1.05, margin: WIDE_MARGIN,
-    { table: 'echo/10x200k', metric: 'cpu', contender, rival: 'C epoll', limit: 1.15, margin: WIDE_MARGIN / 2 },
+    {
+      table: 'echo/50x64',
+      metric: 'cpu',
+      contender,
+      rival: 'node:net',
+      limit: 0.65,
+      margin: WIDE_MARGIN / 2,
+    },
+    { table: 'echo/1x64', metric: 'p50', contender, rival: 'node:net', limit: 1.05, margin: WIDE_MARGIN / 2 },
+    {
+      table: 'echo/10x200k',
+      metric: 'cpu',
+      contender,
+      rival: 'C epoll',
+      limit: 1.15,
+      margin: WIDE_MARGIN / 2,
+    },
     { table: 'connections/10k', metric: 'memory', contender, limit: 2048, margin: MARGIN },
   ]),
   {
