@@ -12,6 +12,22 @@ const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 3000;
 const PROGRAM_TIMEOUT_MS = 300_000;
 
+/** @type {Set<import('node:child_process').ChildProcess>} */
+const children = new Set();
+
+// Nothing that was started outlives the suite, however that ends.
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
+  process.once(signal, () => process.exit(1));
+
+/** @param {import('node:child_process').ChildProcess} child */
+function keepTrack(child) {
+  children.add(child);
+  child.once('close', () => children.delete(child));
+}
+
 /** @returns {Promise<number>} */
 async function freePort() {
   const server = net.createServer().listen(0, HOST);
@@ -58,6 +74,7 @@ export async function startServer(command, { hasChannel = false } = {}) {
   const child = spawn(program, args, {
     stdio: hasChannel ? ['ignore', 'ignore', 'inherit', 'ipc'] : ['ignore', 'ignore', 'inherit'],
   });
+  keepTrack(child);
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${program}`);
   const closed = once(child, 'close');
@@ -86,6 +103,7 @@ export async function startServer(command, { hasChannel = false } = {}) {
 export async function runProgram(command, { cpu }) {
   const [program, args] = pinned(cpu, command);
   const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'], timeout: PROGRAM_TIMEOUT_MS });
+  keepTrack(child);
   let output = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (output += text));
   const [code, signal] = await once(child, 'close');
