@@ -19,8 +19,8 @@ const children = new Set();
 process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL');
 });
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
-  process.once(signal, () => process.exit(1));
+process.once('SIGINT', () => process.exit(1));
+process.once('SIGTERM', () => process.exit(1));
 
 /** @param {import('node:child_process').ChildProcess} child */
 function keepTrack(child) {
