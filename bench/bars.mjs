@@ -43,7 +43,7 @@ export const bars = [
       limit: 1.15,
       margin: WIDE_MARGIN / 2,
     },
-    { table: 'connections/10k', metric: 'memory', contender, limit: 2048, margin: MARGIN },
+    { table: 'connections/10k', metric: 'memory', contender, limit: 2048, margin: WIDE_MARGIN },
   ]),
   {
     table: 'task-switch/100',
