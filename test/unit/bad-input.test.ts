@@ -488,8 +488,9 @@ function methodsOf(type: new (...args: never[]) => object): Map<string, (...args
     }
   };
   const builtIn = [Object.prototype, Error.prototype, Promise.prototype] as object[];
-  for (let at = type.prototype as object; !builtIn.includes(at); at = Object.getPrototypeOf(at) as object)
-    {add(at);}
+  for (let at = type.prototype as object; !builtIn.includes(at); at = Object.getPrototypeOf(at) as object) {
+    add(at);
+  }
   return methods;
 }
 
