@@ -41,8 +41,12 @@ void Host::RunTurns() {
   double now = begin;
   do {
     engine_->Drain();
-    engine_->Poll();
-    engine_->Expire(now);
+    // Like asyncio's, a batch is run to its end before anything new is taken from the kernel: what JS
+    // has not looked at yet cannot slow a peer down.
+    if (control[CTL_TURN_RESULT] == TURN_DONE || control[CTL_READY] == 0) {
+      engine_->Poll();
+      engine_->Expire(now);
+    }
     if (!engine_->HasCompletions() && control[CTL_READY] == 0) break;
     control[CTL_TURNS]++;
     bool is_alive = caller_.call(caller_.data);
