@@ -4,7 +4,8 @@ import { runInNewContext } from 'node:vm';
 import { nodeTurn } from './loop.js';
 
 setFlagsFromString('--expose-gc');
-const collect = runInNewContext('gc') as () => void;
+/** Collects now. */
+export const collect = runInNewContext('gc') as () => void;
 
 /** Whether the object is gone, or goes within a few collections. */
 export async function isCollected(reference: WeakRef<object>): Promise<boolean> {
