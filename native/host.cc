@@ -41,8 +41,8 @@ void Host::RunTurns() {
   double now = begin;
   do {
     engine_->Drain();
-    // Like asyncio's, a batch is run to its end before anything new is taken from the kernel: what JS
-    // has not looked at yet cannot slow a peer down.
+    // Like asyncio's, a batch is run to its end before anything new is taken from the kernel: what
+    // JS has not looked at yet cannot slow a peer down.
     if (control[CTL_TURN_RESULT] == TURN_DONE || control[CTL_READY] == 0) {
       engine_->Poll();
       engine_->Expire(now);
