@@ -2,6 +2,7 @@
 import { InvalidStateError } from './base/errors.js';
 import { validateBoolean, validateFunction, validateNumber, validateObject } from './base/validate.js';
 import { runningLoop, type LoopOptions } from './core/loop.js';
+import { watchForDeadlock } from './deadlock.js';
 import { EventLoop } from './event-loop.js';
 import { closeCoroutine, validateCoroutine } from './task/coroutine.js';
 import { currentTask } from './task/current.js';
@@ -63,7 +64,8 @@ export class Runner implements AsyncDisposable {
   /**
    * Runs a coroutine to its end.
    *
-   * Suspends: always. Rejects with what the coroutine threw.
+   * Suspends: always. Rejects with what the coroutine threw. When nothing is left that could ever wake
+   * it, the process exits with code 13 and says on standard error which tasks wait for what.
    *
    * @param main - A generator, a generator function or an async function.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `main` is no coroutine.
@@ -76,7 +78,8 @@ export class Runner implements AsyncDisposable {
       if (runningLoop() !== null) {
         throw new InvalidStateError('run() cannot be called while an event loop is running in this thread');
       }
-      return this.loop.runUntilComplete(main);
+      const result = this.loop.runUntilComplete(main);
+      return result.finally(watchForDeadlock(this.loop));
     } catch (error) {
       closeCoroutine(main);
       throw error;
