@@ -110,7 +110,9 @@ const concealedSnapshots = new WeakMap<object, ContextSnapshot>();
 // finding the one made before.
 function concealedSnapshot(storage: AsyncLocalStorage<unknown>, key: symbol): ContextSnapshot {
   const current = makeSnapshot();
-  const frame = (current as unknown as Record<symbol, object>)[key]!;
+  const frame = (current as unknown as Record<symbol, object | undefined>)[key];
+  // Node 22 has the place and keeps its stores elsewhere.
+  if (frame === undefined) return storage.run(undefined, makeSnapshot);
   let snapshot = concealedSnapshots.get(frame);
   if (snapshot === undefined) {
     // A storage's run() leaves an equal but new frame behind; a resource's scope puts back the old one.
