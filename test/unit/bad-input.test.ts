@@ -434,7 +434,7 @@ const describeValue = (value: unknown): string => {
   return Array.isArray(value) ? 'an array' : `a ${value.constructor.name}`;
 };
 
-const byName = Map.groupBy === undefined ? groupRows() : Map.groupBy(rows, (it) => it.name);
+const byName = groupRows();
 
 function groupRows(): Map<string, Row[]> {
   const groups = new Map<string, Row[]>();
