@@ -30,7 +30,7 @@ test('bytes that arrive while a batch is interrupted stay what they are', async 
         stream.write(sent);
         const parts: Buffer[] = [];
         for (let received = 0; received < SIZE; received += parts.at(-1)!.length)
-          parts.push(yield* stream.read());
+          {parts.push(yield* stream.read());}
         expect(Buffer.concat(parts).equals(sent)).toBe(true);
       }
       yield* stream.close();
