@@ -45,7 +45,7 @@ import {
 } from './options.js';
 import { describeHandle, originOf, recordOrigin } from './origin.js';
 import { FifoPolicy, type SchedulingPolicy } from './policy.js';
-import type { LoopStatistics } from './statistics.js';
+import { takeStatistics, type LoopStatistics } from './statistics.js';
 import { ClockTimers, TimerHandle, WheelTimers, type TimerQueue } from './timers.js';
 
 type AnyCallback = (...args: never[]) => unknown;
@@ -136,7 +136,9 @@ export class LoopCore {
   #stayEndsMs = 0;
 
   #handlesRun = 0;
+  #isBatchOver = false;
   #isStopping = false;
+  #stopsAtOnce = false;
   #isClosed = false;
   #startedMs = 0;
   #ranMs = 0;
@@ -357,6 +359,8 @@ export class LoopCore {
     if (this.#isClosed) throw new LoopClosedError();
     this.#isStopping = true;
     if (running !== this) return;
+    // A promise job of the batch that just ended: what it scheduled waits for the next run.
+    this.#stopsAtOnce = this.#isBatchOver && this.#control[abi.CTL_IN_HOST] === 1;
     this.#control[abi.CTL_READY] = 1;
     if (this.#control[abi.CTL_IN_HOST] === 0) this.#requestTurn();
   }
@@ -452,7 +456,10 @@ export class LoopCore {
   #runTurn(): void {
     const control = this.#control;
     this.#ranKind = -1;
-    if (this.#batch === 0) {
+    this.#isBatchOver = false;
+    // Native looks for events only when no batch is under way.
+    const isPolled = this.#batch === 0;
+    if (isPolled && !this.#stopsAtOnce) {
       this.#ranInStay = 0;
       this.#stayEndsMs = 0;
       this.#wheel.beginTurn();
@@ -461,13 +468,14 @@ export class LoopCore {
       this.#batch = this.#policy.size;
     }
     let result = this.#runBatch();
-    for (let batches = 1; result === abi.TURN_DONE && this.#goesOn(batches); batches++) {
+    for (let batches = 1; isPolled && result === abi.TURN_DONE && this.#goesOn(batches); batches++) {
       control[abi.CTL_TURNS]!++;
       this.#batch = this.#policy.size;
       result = this.#runBatch();
     }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
+      this.#isBatchOver = true;
       // A slab goes only when no completion that names it is left.
       const isReaped = control[abi.CTL_COMPLETION_HEAD] === control[abi.CTL_COMPLETION_TAIL];
       if (isReaped && (control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) {
@@ -482,18 +490,22 @@ export class LoopCore {
   // skipped as long as the last one is fresh and there is nothing to submit: no I/O waits for longer
   // than that, and nothing but the poll is left out between the two batches.
   #goesOn(batches: number): boolean {
-    const control = this.#control;
-    if (this.#policy.size === 0 || this.#isStopping || this.#clockTimers !== null) return false;
-    if (control[abi.CTL_SUBMISSION_HEAD] !== control[abi.CTL_SUBMISSION_TAIL]) return false;
-    // Native came by while a batch was interrupted: what it found is next.
-    if (control[abi.CTL_COMPLETION_HEAD] !== control[abi.CTL_COMPLETION_TAIL]) return false;
+    if (!this.#mayGoOn()) return false;
     if (batches % BATCHES_PER_CLOCK_READ === 0) {
       if (monotonicMs() >= this._rings.doubles[abi.CTL_F64_NOW]! + POLL_INTERVAL_MS) return false;
     }
     if (this.#ranKind === KIND_STEP) return true;
     if (!this.#drain()) return false;
     this.#ranKind = -1;
-    return this.#policy.size > 0 && control[abi.CTL_SUBMISSION_HEAD] === control[abi.CTL_SUBMISSION_TAIL];
+    // A promise job may have stopped the loop.
+    return this.#mayGoOn();
+  }
+
+  #mayGoOn(): boolean {
+    const control = this.#control;
+    if (this.#policy.size === 0 || this.#isStopping || this.#clockTimers !== null) return false;
+    if (control[abi.CTL_COMPLETION_HEAD] !== control[abi.CTL_COMPLETION_TAIL]) return false;
+    return control[abi.CTL_SUBMISSION_HEAD] === control[abi.CTL_SUBMISSION_TAIL];
   }
 
   #runBatch(): number {
@@ -616,6 +628,7 @@ export class LoopCore {
 
   #finishRun(): void {
     this.#isStopping = false;
+    this.#stopsAtOnce = false;
     this.#ranMs += monotonicMs() - this.#startedMs;
     running = null;
     this.#wheel.endRun();
@@ -813,30 +826,15 @@ export class LoopCore {
 
   /** Counters and gauges of this moment, frozen. Its cost grows with the number of timers. */
   statistics(): LoopStatistics {
-    const control = this.#control;
-    const timers = this.#timers;
-    const runningMs = this.#ranMs + (running === this ? monotonicMs() - this.#startedMs : 0);
-    const busyMs = this._rings.doubles[abi.CTL_F64_BUSY_MS]!;
-    return Object.freeze({
+    return takeStatistics(this._rings, {
       backend: this.#backend,
       host: this.#host,
       ready: this.#policy.size + (this.#held === null ? 0 : 1),
-      timers: timers.size,
-      nextDeadline: timers.nextDeadline(),
+      timers: this.#timers.size,
+      nextDeadline: this.#timers.nextDeadline(),
       tasks: this._taskCount(),
-      sockets: control[abi.CTL_SOCKETS]!,
-      references: control[abi.CTL_REFERENCES]!,
-      turns: control[abi.CTL_TURNS]!,
-      wakeups: control[abi.CTL_WAKEUPS]!,
-      polls: control[abi.CTL_POLLS]!,
-      events: control[abi.CTL_EVENTS]!,
-      drains: control[abi.CTL_DRAINS]!,
       handlesRun: this.#handlesRun + this.#ranInStay,
-      completionRingFull: control[abi.CTL_COMPLETION_FULL]!,
-      receiveSlabStarved: control[abi.CTL_SLAB_STARVED]!,
-      busyMs,
-      runningMs,
-      utilization: runningMs === 0 ? 0 : Math.min(1, busyMs / runningMs),
+      runningMs: this.#ranMs + (running === this ? monotonicMs() - this.#startedMs : 0),
     });
   }
 }

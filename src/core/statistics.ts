@@ -1,4 +1,6 @@
 // A look at a loop at one moment.
+import * as abi from '../native/abi.js';
+import type { Rings } from '../native/rings.js';
 
 /** Counters and gauges of a loop; a frozen snapshot. */
 export interface LoopStatistics {
@@ -40,4 +42,29 @@ export interface LoopStatistics {
   readonly runningMs: number;
   /** `busyMs` as a share of `runningMs`, 0 ... 1. */
   readonly utilization: number;
+}
+
+/** What only the loop itself knows. */
+type Gauges = Pick<
+  LoopStatistics,
+  'backend' | 'host' | 'ready' | 'timers' | 'nextDeadline' | 'tasks' | 'handlesRun' | 'runningMs'
+>;
+
+/** Adds what native counts. @internal */
+export function takeStatistics({ control, doubles }: Rings, gauges: Gauges): LoopStatistics {
+  const busyMs = doubles[abi.CTL_F64_BUSY_MS]!;
+  return Object.freeze({
+    ...gauges,
+    sockets: control[abi.CTL_SOCKETS]!,
+    references: control[abi.CTL_REFERENCES]!,
+    turns: control[abi.CTL_TURNS]!,
+    wakeups: control[abi.CTL_WAKEUPS]!,
+    polls: control[abi.CTL_POLLS]!,
+    events: control[abi.CTL_EVENTS]!,
+    drains: control[abi.CTL_DRAINS]!,
+    completionRingFull: control[abi.CTL_COMPLETION_FULL]!,
+    receiveSlabStarved: control[abi.CTL_SLAB_STARVED]!,
+    busyMs,
+    utilization: gauges.runningMs === 0 ? 0 : Math.min(1, busyMs / gauges.runningMs),
+  });
 }
