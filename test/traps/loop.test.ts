@@ -236,6 +236,33 @@ test('C-08 stop() in a callback: the batch ends, what it scheduled waits', () =>
     expect(calls).toEqual(['a', 'b', 'late', 'timer']);
   }));
 
+test.each(['only', 'first of two', 'last of two'])(
+  'C-08 stop() in an async-function task, the %s of its batch: what it scheduled waits',
+  (place) =>
+    withIdleLoop<EventLoop>(
+      async (loop) => {
+        const calls: string[] = [];
+        const idle = async (): Promise<void> => {
+          calls.push('sibling');
+        };
+        if (place === 'last of two') loop.createTask(idle);
+        loop.createTask(async () => {
+          await Promise.resolve();
+          calls.push('a');
+          loop.callSoon(() => calls.push('late'));
+          loop.stop();
+        });
+        if (place === 'first of two') loop.createTask(idle);
+        await loop.runForever();
+        expect(calls.sort()).toEqual(place === 'only' ? ['a'] : ['a', 'sibling']);
+        await oneTurn(loop);
+        expect(calls).toContain('late');
+        await oneTurn(loop);
+      },
+      { make: (options) => new EventLoop(options) },
+    ),
+);
+
 test('C-08 stop() before the run: one turn that runs what was queued and does not wait', () =>
   withIdleLoop(async (loop) => {
     const calls: string[] = [];
@@ -515,8 +542,14 @@ const keepAlive: [title: string, program: string, code: number, stdout: string][
   ],
   [
     'nor does an unsettled async function keep it',
-    '(async () => { await run(async () => { await new Promise(() => {}); }); console.log(1); })();',
+    '(async () => { await new EventLoop().runForever(); console.log(1); })();',
     0,
+    '',
+  ],
+  [
+    'run() whose program can never go on ends with code 13 as well',
+    '(async () => { await run(async () => { await new Promise(() => {}); }); console.log(1); })();',
+    13,
     '',
   ],
   [

@@ -112,8 +112,9 @@ test('a peer that never reads takes the high water mark and no more', () =>
     loop.setExceptionHandler((_, { exception }) => errors.push(exception));
     for (const client of clients) client.resetAndDestroy();
     await until('all are gone', () => server.connectionCount === 0 && errors.length === 10);
-    for (const error of errors)
-      {expect(error).toMatchObject({ code: expect.stringMatching(/ECONNRESET|EPIPE/) });}
+    for (const error of errors) {
+      expect(error).toMatchObject({ code: expect.stringMatching(/ECONNRESET|EPIPE/) });
+    }
     await server.close();
   }));
 
@@ -274,8 +275,9 @@ describe('a peer that resets at every moment', () => {
       await until('all are gone', () => server.connectionCount === 0);
       await server.close();
       // The handlers met resets and nothing else.
-      for (const error of errors)
-        {expect(error).toMatchObject({ code: expect.stringMatching(/ECONNRESET|EPIPE/) });}
+      for (const error of errors) {
+        expect(error).toMatchObject({ code: expect.stringMatching(/ECONNRESET|EPIPE/) });
+      }
     }),
   );
 });

@@ -29,8 +29,9 @@ test('bytes that arrive while a batch is interrupted stay what they are', async 
         const sent = Buffer.alloc(SIZE, (id * ROUNDS + round) % 251);
         stream.write(sent);
         const parts: Buffer[] = [];
-        for (let received = 0; received < SIZE; received += parts.at(-1)!.length)
-          {parts.push(yield* stream.read());}
+        for (let received = 0; received < SIZE; received += parts.at(-1)!.length) {
+          parts.push(yield* stream.read());
+        }
         expect(Buffer.concat(parts).equals(sent)).toBe(true);
       }
       yield* stream.close();
