@@ -13,8 +13,9 @@ namespace {
 
 // Events taken from the poller at a time.
 constexpr uint32_t kMaxEvents = 256;
-// A receive asks for little until one comes back full; then the peer is sending in bulk.
-constexpr uint32_t kSmallReceive = 8192;
+// A receive asks for little until one comes back full; then the peer is sending in bulk. Asking for
+// no more than a slab's last rest lets small receives finish one slab before they begin the next.
+constexpr uint32_t kSmallReceive = kReceiveMinimumBytes;
 constexpr uint32_t kLargeReceive = kReceiveLargeSlabBytes;
 constexpr uint32_t kReceiveGrowth = 8;
 // Connections taken from one listener before other sockets get their turn.

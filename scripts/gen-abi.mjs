@@ -8,6 +8,10 @@ import process from 'node:process';
 const source = new URL('../native/abi.h', import.meta.url);
 const target = new URL('../src/native/abi.ts', import.meta.url);
 
+// A const enum: the compiler puts its numbers where they are used. To the engine, a constant of
+// another module is a variable, read and checked at each use.
+const HEAD = `// Generated from native/abi.h by scripts/gen-abi.mjs; edit that file instead.
+export const enum abi {`;
 const CONSTANT = /^constexpr \w+ k(\w+) = (.+?);\s*(?:\/\/ ?(.*))?$/;
 const ENUM = /^enum (\w+) : \w+ \{$/;
 const MEMBER = /^([A-Z][A-Z0-9_]*) = (.+?),\s*(?:\/\/ ?(.*))?$/;
@@ -41,7 +45,8 @@ function docComment(comment) {
 
 /** @param {string} header */
 function generate(header) {
-  const output = ['// Generated from native/abi.h by scripts/gen-abi.mjs; edit that file instead.'];
+  /** @type {string[]} */
+  const output = [];
   /** @type {string[]} */
   let comment = [];
   let isBeforePragma = true;
@@ -72,15 +77,12 @@ function generate(header) {
     if ((match = CONSTANT.exec(line))) {
       if (match[3]) comment.push(match[3]);
       const name = toScreamingSnake(match[1] ?? '');
-      output.push(...docComment(comment), `export const ${name} = ${toNumber(match[2] ?? '', index + 1)};`);
+      output.push(...docComment(comment), `${name} = ${toNumber(match[2] ?? '', index + 1)},`);
     } else if ((match = ENUM.exec(line))) {
       output.push('', ...comment.map((text) => `// ${text}`), '');
     } else if ((match = MEMBER.exec(line))) {
       if (match[3]) comment.push(match[3]);
-      output.push(
-        ...docComment(comment),
-        `export const ${match[1]} = ${toNumber(match[2] ?? '', index + 1)};`,
-      );
+      output.push(...docComment(comment), `${match[1]} = ${toNumber(match[2] ?? '', index + 1)},`);
     } else if (!IGNORED.test(line)) {
       throw new Error(`native/abi.h:${index + 1}: cannot read "${line}"`);
     } else if (line === '' && comment.length > 0) {
@@ -88,12 +90,11 @@ function generate(header) {
     }
     comment = [];
   });
-  return (
-    output
-      .join('\n')
-      .replace(/\n{3,}/g, '\n\n')
-      .trimEnd() + '\n'
-  );
+  const members = output
+    .join('\n')
+    .trim()
+    .replace(/\n{3,}/g, '\n\n');
+  return `${HEAD}\n${members.replace(/^(?=.)/gm, '  ')}\n}\n`;
 }
 
 /** @param {URL} file */

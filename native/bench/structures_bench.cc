@@ -100,7 +100,7 @@ int64_t Reads(uint32_t count, uint32_t large_every) {
     uint32_t slot = 0;
     uint8_t* at = nullptr;
     uint32_t available = 0;
-    if (slabs.Reserve(large ? kReceiveSlabBytes : 8192, kReceiveMinimumBytes, &slot, &at,
+    if (slabs.Reserve(large ? kReceiveSlabBytes : kReceiveMinimumBytes, kReceiveMinimumBytes, &slot, &at,
                       &available)) {
       slabs.Commit(slot, large ? available / 2 : 64);
     }

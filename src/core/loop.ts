@@ -15,7 +15,7 @@ import { channel } from 'node:diagnostics_channel';
 import { markAsUntransferable } from 'node:worker_threads';
 import { FatalError, InvalidStateError, LoopClosedError, systemError } from '../base/errors.js';
 import { refuseCoroutine, validateFunction, validateNumber, validateObject } from '../base/validate.js';
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import * as native from '../native/binding.js';
 import { binding } from '../native/load.js';
 import { Rings } from '../native/rings.js';

@@ -10,7 +10,7 @@ import { deserialize, serialize } from 'node:v8';
 import { threadId } from 'node:worker_threads';
 import { InvalidStateError, invalidArgType, LoopClosedError, outOfRange } from '../base/errors.js';
 import { validateFunction, validateInteger, validateObject, validateString } from '../base/validate.js';
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import { binding } from '../native/load.js';
 import { describeFunction, Handle, KIND_CALLBACK } from './handle.js';
 import type { LoopCore } from './loop.js';

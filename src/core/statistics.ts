@@ -1,5 +1,5 @@
 // A look at a loop at one moment.
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import type { Rings } from '../native/rings.js';
 
 /** Counters and gauges of a loop; a frozen snapshot. */

@@ -6,7 +6,7 @@
 // says that the first may be due.
 import { InvalidStateError, LoopClosedError } from '../base/errors.js';
 import { validateNumber } from '../base/validate.js';
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import type { Rings } from '../native/rings.js';
 import { monotonicMs, type Clock } from './clock.js';
 import type { ContextSnapshot } from './context.js';
@@ -15,15 +15,7 @@ import { callWith, describeFunction, Handle, KIND_CALLBACK, noArgs } from './han
 /** What a timer calls. */
 export type TimerCallback = (...args: never[]) => unknown;
 
-// To the engine, what another module exports is a variable: read and checked at each use. Copies are
-// constants.
-const REFERENCES = abi.CTL_REFERENCES;
-const SUBMISSION_TAIL = abi.CTL_SUBMISSION_TAIL;
-const TIMER_START = abi.OP_TIMER_START;
-const TIMER_START_IN = abi.OP_TIMER_START_IN;
-const NO_ARGS = noArgs;
 const COMPLETION_MASK = abi.COMPLETION_CAPACITY - 1;
-const ENTRY_SHIFT = Math.log2(abi.ENTRY_WORDS);
 
 const NOT_WAITING = -1;
 const NONE = -1;
@@ -120,7 +112,7 @@ export class TimerHandle extends Handle {
     this._isCancelled = true;
     if (this._index !== NOT_WAITING) this._queue.stop(this);
     this._callback = noCallback;
-    if (this._args !== NO_ARGS) this._args = NO_ARGS;
+    if (this._args !== noArgs) this._args = noArgs;
     this.context = null;
   }
 
@@ -232,16 +224,16 @@ export class WheelTimers implements TimerQueue {
   }
 
   start(timer: TimerHandle): void {
-    this.#enter(timer, TIMER_START, timer._when);
+    this.#enter(timer, abi.OP_TIMER_START, timer._when);
   }
 
   startIn(timer: TimerHandle, delayMs: number): void {
     if (this.#exactReads > 0) return this.#startExactly(timer, delayMs);
     // Preliminary.
     timer._when = this.#lastReadMs + delayMs;
-    this.#enter(timer, TIMER_START_IN, delayMs);
+    this.#enter(timer, abi.OP_TIMER_START_IN, delayMs);
     const first = this.#firstOpen;
-    const position = this.#rings.control[SUBMISSION_TAIL]! - 1;
+    const position = this.#rings.control[abi.CTL_SUBMISSION_TAIL]! - 1;
     if (first === NONE || (position - first) >>> 0 >= MOST_OPEN) this.#noteOpen(position >>> 0);
   }
 
@@ -249,7 +241,7 @@ export class WheelTimers implements TimerQueue {
     this.#exactReads--;
     this.#lastReadMs = monotonicMs();
     timer._when = this.#lastReadMs + delayMs;
-    this.#enter(timer, TIMER_START, timer._when);
+    this.#enter(timer, abi.OP_TIMER_START, timer._when);
   }
 
   /** A turn begins: its first timers read the clock again. */
@@ -293,7 +285,7 @@ export class WheelTimers implements TimerQueue {
     timer._index = index;
     timer._generation = this.#rings.submitTimer(op, index, timeMs);
     this.#size++;
-    this.#rings.control[REFERENCES]! += timer._weight;
+    this.#rings.control[abi.CTL_REFERENCES]! += timer._weight;
   }
 
   stop(timer: TimerHandle): void {
@@ -330,7 +322,7 @@ export class WheelTimers implements TimerQueue {
     const words = this.#rings.completions;
     let sum = 0;
     for (let i = 0; i < count; i++) {
-      const index = words[(((head + i) & COMPLETION_MASK) << ENTRY_SHIFT) + 1]!;
+      const index = words[((head + i) & COMPLETION_MASK) * abi.ENTRY_WORDS + 1]!;
       if (index >= timers.length) continue;
       const timer = timers[index];
       if (typeof timer === 'object') sum += timer._generation;
@@ -360,7 +352,7 @@ export class WheelTimers implements TimerQueue {
     const index = timer._index;
     timer._index = NOT_WAITING;
     this.#size--;
-    this.#rings.control[REFERENCES]! -= timer._weight;
+    this.#rings.control[abi.CTL_REFERENCES]! -= timer._weight;
     if (this.#size === 0 && this.#timers.length > SMALL_TABLE) {
       // Gives back what a burst of timers needed.
       this.#timers.length = 0;

@@ -9,7 +9,7 @@ import {
 } from '../base/validate.js';
 import { captureContext } from '../core/context.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
 import { awaitNatively, type Future } from '../task/future.js';
 import { Acquisition } from './acquisition.js';

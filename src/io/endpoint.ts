@@ -10,7 +10,7 @@ import { Deque } from '../base/deque.js';
 import { systemError } from '../base/errors.js';
 import { validateBoolean, validateInteger } from '../base/validate.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import type { NativeAddress, SlotRef } from '../native/binding.js';
 import { receivedBytes, toBytes, type Writable } from './bytes.js';
 

@@ -12,7 +12,7 @@ import {
 import { captureContext, type ContextSnapshot } from '../core/context.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
-import * as abi from '../native/abi.js';
+import { abi } from '../native/abi.js';
 import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { isGeneratorFunction } from '../task/coroutine.js';

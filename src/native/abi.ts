@@ -1,154 +1,156 @@
 // Generated from native/abi.h by scripts/gen-abi.mjs; edit that file instead.
-export const ABI_VERSION = 1;
-/** Ring sizes are powers of two; head and tail run freely and are masked on use. */
-export const SUBMISSION_CAPACITY = 4096;
-export const COMPLETION_CAPACITY = 4096;
-/** One entry of either ring is eight 32-bit words. */
-export const ENTRY_WORDS = 8;
-export const CONTROL_WORDS = 64;
-/** Small writes of one turn are gathered here; native empties it at every flush. */
-export const SEND_SLAB_BYTES = 262144;
-/** Received bytes land in slabs by bump allocation; a slab that is used up is replaced by JS. */
-export const RECEIVE_SLAB_BYTES = 65536;
-export const RECEIVE_SLAB_COUNT = 8;
-/** From this slot on slabs are large: they serve peers that send in bulk. */
-export const RECEIVE_LARGE_SLOT = 4;
-export const RECEIVE_LARGE_SLAB_BYTES = 262144;
+export const enum abi {
+  ABI_VERSION = 1,
+  /** Ring sizes are powers of two; head and tail run freely and are masked on use. */
+  SUBMISSION_CAPACITY = 4096,
+  COMPLETION_CAPACITY = 4096,
+  /** One entry of either ring is eight 32-bit words. */
+  ENTRY_WORDS = 8,
+  CONTROL_WORDS = 64,
+  /** Small writes of one turn are gathered here; native empties it at every flush. */
+  SEND_SLAB_BYTES = 262144,
+  /** Received bytes land in slabs by bump allocation; a slab that is used up is replaced by JS. */
+  RECEIVE_SLAB_BYTES = 65536,
+  RECEIVE_SLAB_COUNT = 8,
+  /** From this slot on slabs are large: they serve peers that send in bulk. */
+  RECEIVE_LARGE_SLOT = 4,
+  RECEIVE_LARGE_SLAB_BYTES = 262144,
 
-// Words of the control block (Uint32). Who writes is said behind each name.
+  // Words of the control block (Uint32). Who writes is said behind each name.
 
-/** Native, once: JS refuses another version. */
-export const CTL_ABI_VERSION = 0;
-/** Native: entries below it are consumed. */
-export const CTL_SUBMISSION_HEAD = 1;
-/** JS: entries below it are valid. */
-export const CTL_SUBMISSION_TAIL = 2;
-/** JS */
-export const CTL_COMPLETION_HEAD = 3;
-/** Native */
-export const CTL_COMPLETION_TAIL = 4;
-/** Native: 1 while the host runs turns; submissions need no wake. */
-export const CTL_IN_HOST = 5;
-/** JS sets it with wake(); native clears it when it starts a turn. */
-export const CTL_WAKE_REQUESTED = 6;
-/** JS: 1 while handles are ready, so another turn is wanted. */
-export const CTL_READY = 7;
-/** JS: things that keep the process alive, besides ready handles. */
-export const CTL_REFERENCES = 8;
-/** JS adds, native resets to 0: bytes used in the send slab. */
-export const CTL_SEND_USED = 9;
-/** Native sets bits, JS clears them: receive slabs to replace. */
-export const CTL_SLAB_CONSUMED_MASK = 10;
-/** Native counts: receives put off for want of a slab. */
-export const CTL_SLAB_STARVED = 11;
-/** Native counts: work put off because the completion ring was full. */
-export const CTL_COMPLETION_FULL = 12;
-/** Native counts: poller calls. */
-export const CTL_POLLS = 13;
-/** Native counts: readiness events seen. */
-export const CTL_EVENTS = 14;
-/** Native counts: times the host woke us. */
-export const CTL_WAKEUPS = 15;
-/** Native counts: turns run. */
-export const CTL_TURNS = 16;
-/** Native: timers in the wheel. */
-export const CTL_TIMERS = 17;
-/** Native: slots in use. */
-export const CTL_SOCKETS = 18;
-/** Native: generation of the slot a call just returned. */
-export const CTL_RESULT_GENERATION = 19;
-/** Native counts: notify() calls seen by the poller. */
-export const CTL_NOTIFIED = 20;
-/** Native counts: extra callback scopes opened inside turns. */
-export const CTL_DRAINS = 21;
-/** JS: 1 when nothing of this loop may keep the process alive. */
-export const CTL_IS_UNREFERENCED = 23;
-/** JS: what the last turn() answered (TurnResult). */
-export const CTL_TURN_RESULT = 22;
-/** Words 32.. are doubles (index 16.. of the Float64 view). Native: monotonic ms at the start of the turn. */
-export const CTL_F64_NOW = 16;
-/** Native: total time spent in turns, ms. */
-export const CTL_F64_BUSY_MS = 17;
-/** JS: how long one stay may last before Node's own work runs. */
-export const CTL_F64_BUDGET_MS = 18;
+  /** Native, once: JS refuses another version. */
+  CTL_ABI_VERSION = 0,
+  /** Native: entries below it are consumed. */
+  CTL_SUBMISSION_HEAD = 1,
+  /** JS: entries below it are valid. */
+  CTL_SUBMISSION_TAIL = 2,
+  /** JS */
+  CTL_COMPLETION_HEAD = 3,
+  /** Native */
+  CTL_COMPLETION_TAIL = 4,
+  /** Native: 1 while the host runs turns; submissions need no wake. */
+  CTL_IN_HOST = 5,
+  /** JS sets it with wake(); native clears it when it starts a turn. */
+  CTL_WAKE_REQUESTED = 6,
+  /** JS: 1 while handles are ready, so another turn is wanted. */
+  CTL_READY = 7,
+  /** JS: things that keep the process alive, besides ready handles. */
+  CTL_REFERENCES = 8,
+  /** JS adds, native resets to 0: bytes used in the send slab. */
+  CTL_SEND_USED = 9,
+  /** Native sets bits, JS clears them: receive slabs to replace. */
+  CTL_SLAB_CONSUMED_MASK = 10,
+  /** Native counts: receives put off for want of a slab. */
+  CTL_SLAB_STARVED = 11,
+  /** Native counts: work put off because the completion ring was full. */
+  CTL_COMPLETION_FULL = 12,
+  /** Native counts: poller calls. */
+  CTL_POLLS = 13,
+  /** Native counts: readiness events seen. */
+  CTL_EVENTS = 14,
+  /** Native counts: times the host woke us. */
+  CTL_WAKEUPS = 15,
+  /** Native counts: turns run. */
+  CTL_TURNS = 16,
+  /** Native: timers in the wheel. */
+  CTL_TIMERS = 17,
+  /** Native: slots in use. */
+  CTL_SOCKETS = 18,
+  /** Native: generation of the slot a call just returned. */
+  CTL_RESULT_GENERATION = 19,
+  /** Native counts: notify() calls seen by the poller. */
+  CTL_NOTIFIED = 20,
+  /** Native counts: extra callback scopes opened inside turns. */
+  CTL_DRAINS = 21,
+  /** JS: 1 when nothing of this loop may keep the process alive. */
+  CTL_IS_UNREFERENCED = 23,
+  /** JS: what the last turn() answered (TurnResult). */
+  CTL_TURN_RESULT = 22,
+  /** Words 32.. are doubles (index 16.. of the Float64 view). Native: monotonic ms at the start of the turn. */
+  CTL_F64_NOW = 16,
+  /** Native: total time spent in turns, ms. */
+  CTL_F64_BUSY_MS = 17,
+  /** JS: how long one stay may last before Node's own work runs. */
+  CTL_F64_BUDGET_MS = 18,
 
-// Submission entry: [op, index, generation, a, b, link, f64 (words 6-7)].
-// `link` belongs to native while it drains the ring.
+  // Submission entry: [op, index, generation, a, b, link, f64 (words 6-7)].
+  // `link` belongs to native while it drains the ring.
 
-/** A submission withdrawn before it was drained. */
-export const OP_NOP = 0;
-/** Index, generation: of JS's timer table; f64: deadline ms. */
-export const OP_TIMER_START = 1;
-/** Index, generation. */
-export const OP_TIMER_CANCEL = 2;
-/** Socket; a: offset in the send slab, b: length. */
-export const OP_SEND = 3;
-/** Socket: deliver bytes until stopped. */
-export const OP_RECEIVE_START = 4;
-/** Socket. */
-export const OP_RECEIVE_STOP = 5;
-/** Socket: FIN once everything sent before it is out. */
-export const OP_SHUTDOWN = 6;
-/** Socket or listener: closes once everything sent before it is out. */
-export const OP_CLOSE = 7;
-/** Socket: closes with RST, dropping what is unsent. */
-export const OP_RESET = 8;
-/** Listener; also retries after a refused accept. */
-export const OP_ACCEPT_START = 9;
-/** Listener. */
-export const OP_ACCEPT_STOP = 10;
-/** Like OP_TIMER_START; f64: delay ms from when native drains it. */
-export const OP_TIMER_START_IN = 11;
+  /** A submission withdrawn before it was drained. */
+  OP_NOP = 0,
+  /** Index, generation: of JS's timer table; f64: deadline ms. */
+  OP_TIMER_START = 1,
+  /** Index, generation. */
+  OP_TIMER_CANCEL = 2,
+  /** Socket; a: offset in the send slab, b: length. */
+  OP_SEND = 3,
+  /** Socket: deliver bytes until stopped. */
+  OP_RECEIVE_START = 4,
+  /** Socket. */
+  OP_RECEIVE_STOP = 5,
+  /** Socket: FIN once everything sent before it is out. */
+  OP_SHUTDOWN = 6,
+  /** Socket or listener: closes once everything sent before it is out. */
+  OP_CLOSE = 7,
+  /** Socket: closes with RST, dropping what is unsent. */
+  OP_RESET = 8,
+  /** Listener; also retries after a refused accept. */
+  OP_ACCEPT_START = 9,
+  /** Listener. */
+  OP_ACCEPT_STOP = 10,
+  /** Like OP_TIMER_START; f64: delay ms from when native drains it. */
+  OP_TIMER_START_IN = 11,
 
-// Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
+  // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
 
-/** A timer is due. */
-export const CQ_TIMER = 1;
-/** Result: bytes, 0 = end of stream; a: slab, b: offset. */
-export const CQ_RECEIVE = 2;
-/** Result: bytes native still holds (0 = writable again), or -errno. */
-export const CQ_SEND = 3;
-/** Index: listener; result: index of the new socket, a: its generation. */
-export const CQ_ACCEPT = 4;
-/** Result: 0 or -errno. */
-export const CQ_CONNECT = 5;
-/** Another thread called notify(). */
-export const CQ_NOTIFY = 6;
-/** The last of a generation; result: 0, or -errno when written bytes were lost. */
-export const CQ_CLOSED = 7;
+  /** A timer is due. */
+  CQ_TIMER = 1,
+  /** Result: bytes, 0 = end of stream; a: slab, b: offset. */
+  CQ_RECEIVE = 2,
+  /** Result: bytes native still holds (0 = writable again), or -errno. */
+  CQ_SEND = 3,
+  /** Index: listener; result: index of the new socket, a: its generation. */
+  CQ_ACCEPT = 4,
+  /** Result: 0 or -errno. */
+  CQ_CONNECT = 5,
+  /** Another thread called notify(). */
+  CQ_NOTIFY = 6,
+  /** The last of a generation; result: 0, or -errno when written bytes were lost. */
+  CQ_CLOSED = 7,
 
-// Words of a mailbox, in memory that threads share: a header, then the ring of records
-// [size, function, payload].
+  // Words of a mailbox, in memory that threads share: a header, then the ring of records
+  // [size, function, payload].
 
-/** Producers: 1 while one of them writes. */
-export const MAIL_LOCK = 0;
-/** Consumer: records below it are consumed. */
-export const MAIL_HEAD = 1;
-/** Producers: records below it are valid. */
-export const MAIL_TAIL = 2;
-/** 1 since somebody woke the loop, until it looks. */
-export const MAIL_NOTIFIED = 3;
-/** Consumer: 1 once nobody will look any more. */
-export const MAIL_CLOSED = 4;
-export const MAILBOX_HEADER_WORDS = 8;
-export const MAILBOX_RECORD_WORDS = 2;
-/** The size of a record without payload. */
-export const MAILBOX_NO_PAYLOAD = 4294967295;
+  /** Producers: 1 while one of them writes. */
+  MAIL_LOCK = 0,
+  /** Consumer: records below it are consumed. */
+  MAIL_HEAD = 1,
+  /** Producers: records below it are valid. */
+  MAIL_TAIL = 2,
+  /** 1 since somebody woke the loop, until it looks. */
+  MAIL_NOTIFIED = 3,
+  /** Consumer: 1 once nobody will look any more. */
+  MAIL_CLOSED = 4,
+  MAILBOX_HEADER_WORDS = 8,
+  MAILBOX_RECORD_WORDS = 2,
+  /** The size of a record without payload. */
+  MAILBOX_NO_PAYLOAD = 4294967295,
 
-// What became of a post.
+  // What became of a post.
 
-/** It is in the mailbox, and the loop is or will be awake. */
-export const POST_DONE = 0;
-/** No room until the consumer's head moves. */
-export const POST_FULL = 1;
-/** The loop is closed, or its thread gone. */
-export const POST_CLOSED = 2;
+  /** It is in the mailbox, and the loop is or will be awake. */
+  POST_DONE = 0,
+  /** No room until the consumer's head moves. */
+  POST_FULL = 1,
+  /** The loop is closed, or its thread gone. */
+  POST_CLOSED = 2,
 
-// What turn() leaves in CTL_TURN_RESULT.
+  // What turn() leaves in CTL_TURN_RESULT.
 
-/** The batch ran to its end. */
-export const TURN_DONE = 0;
-/** Drain nextTick and microtasks, then call turn() again. */
-export const TURN_DRAIN = 1;
-/** Over budget: flush, let Node run, continue the batch afterwards. */
-export const TURN_YIELD = 2;
+  /** The batch ran to its end. */
+  TURN_DONE = 0,
+  /** Drain nextTick and microtasks, then call turn() again. */
+  TURN_DRAIN = 1,
+  /** Over budget: flush, let Node run, continue the batch afterwards. */
+  TURN_YIELD = 2,
+}

@@ -1,5 +1,5 @@
 // The memory that JS and native share, and JS's ends of the two rings (layout: native/abi.h).
-import * as abi from './abi.js';
+import { abi } from './abi.js';
 
 // To the engine, what another module exports is a variable: read and checked at each use. Copies are
 // constants.

@@ -5,8 +5,21 @@ import { invalidArgType } from '../base/errors.js';
 export type GeneratorCoroutine<T> = Generator<unknown, T, unknown>;
 
 const EXPECTED = 'a coroutine (a generator, a generator function or an async function)';
-const AsyncGeneratorFunction = Object.getPrototypeOf(async function* () {}) as object;
-const GeneratorFunction = Object.getPrototypeOf(function* () {}) as object;
+type FunctionClass = abstract new () => object;
+const AsyncGeneratorFunction = async function* () {}.constructor as unknown as FunctionClass;
+const GeneratorFunction = function* () {}.constructor as unknown as FunctionClass;
+
+/**
+ * `next` of the engine's generators. Each generator function gives a shape of its own, so finding the
+ * method takes longer than calling it.
+ *
+ * @internal
+ */
+export const generatorNext =
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with `call` only
+  (GeneratorFunction.prototype as { prototype: GeneratorCoroutine<unknown> }).prototype.next as (
+    this: object,
+  ) => IteratorResult<unknown, unknown>;
 
 /** Whether `value` can be driven step by step. Awaitables iterate too, but are none. @internal */
 export function isGenerator(value: unknown): value is GeneratorCoroutine<unknown> {
@@ -20,9 +33,18 @@ export function isGenerator(value: unknown): value is GeneratorCoroutine<unknown
   );
 }
 
+/** `generator`, or if the engine does not know that kind, one that passes everything on to it. @internal */
+export function toBuiltInGenerator<T>(generator: GeneratorCoroutine<T>): GeneratorCoroutine<T> {
+  return generator.next === generatorNext ? generator : delegate(generator);
+}
+
+function* delegate<T>(generator: GeneratorCoroutine<T>): GeneratorCoroutine<T> {
+  return yield* generator;
+}
+
 /** Whether calling `value` is known to give a generator. @internal */
 export function isGeneratorFunction(value: object): boolean {
-  return Object.getPrototypeOf(value) === GeneratorFunction;
+  return value instanceof GeneratorFunction;
 }
 
 /** Whether `value` can be waited for in a promise's way. @internal */
@@ -36,7 +58,7 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` - a task cannot run `value`. @internal */
 export function validateCoroutine(value: unknown): void {
   if (typeof value === 'function') {
-    if (Object.getPrototypeOf(value) !== AsyncGeneratorFunction) return;
+    if (!(value instanceof AsyncGeneratorFunction)) return;
   } else if (isGenerator(value)) {
     return;
   }

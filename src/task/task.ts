@@ -24,9 +24,11 @@ import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
 import {
   closeCoroutine,
+  generatorNext,
   isGenerator,
   isGeneratorFunction,
   isThenable,
+  toBuiltInGenerator,
   validateCoroutine,
   type GeneratorCoroutine,
 } from './coroutine.js';
@@ -224,7 +226,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     const isFunction = typeof coroutine === 'function';
     this._name = options?.name ?? ++tasksNamed;
     this._room = taskRoom(loop);
-    this._generator = isFunction ? null : coroutine;
+    this._generator = isFunction ? null : toBuiltInGenerator(coroutine);
     this._function = isFunction ? coroutine : null;
     this._context = options?.context ?? captureContext();
     const kind = !isFunction || isGeneratorFunction(coroutine) ? KIND_STEP : KIND_ASYNC_STEP;
@@ -482,7 +484,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
         step = generator.throw(this._takeInterruption());
       } else {
         this._waiting = null;
-        step = generator.next();
+        step = generatorNext.call(generator) as IteratorResult<unknown, T>;
       }
     } catch (error) {
       loop._currentTask = caller;
@@ -572,7 +574,7 @@ export class Task<T> extends Future<T> implements AwaitingTask, Linked<Task<unkn
     this._isTracked = false;
     if (this._mustCancel) undelivered.count--;
     this._handle = new StepHandle(KIND_STEP, this._context, this);
-    this._drive(generator);
+    this._drive(toBuiltInGenerator(generator));
   }
 
   // Ends when the promise of the async function does.

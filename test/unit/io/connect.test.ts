@@ -10,7 +10,7 @@ import type { Stream } from '../../../src/io/stream.js';
 import type { Future } from '../../../src/task/future.js';
 import type { Task } from '../../../src/task/task.js';
 import { nodeTurn, soon } from '../../support/loop.js';
-import { CTL_RESULT_GENERATION, OP_RESET } from '../../../src/native/abi.js';
+import { abi } from '../../../src/native/abi.js';
 import { NetServer, descriptorCount, until, withEventLoop } from '../../support/net.js';
 
 /** A port of 127.0.0.1 that nobody listens on. */
@@ -27,7 +27,7 @@ async function closedPort(): Promise<number> {
  */
 async function deafListener(loop: EventLoop): Promise<{ port: number; close: () => Promise<void> }> {
   const index = loop._native.listen('127.0.0.1', 0, 0, 1);
-  const generation = loop._rings.control[CTL_RESULT_GENERATION]!;
+  const generation = loop._rings.control[abi.CTL_RESULT_GENERATION]!;
   const address = loop._native.address(index, generation, false);
   if (typeof address === 'number') throw new Error('no address');
   const port = address[2];
@@ -39,7 +39,7 @@ async function deafListener(loop: EventLoop): Promise<{ port: number; close: () 
     port,
     close: async () => {
       for (const filler of fillers) filler.destroy();
-      loop._rings.submit(OP_RESET, index, generation, 0, 0);
+      loop._rings.submit(abi.OP_RESET, index, generation, 0, 0);
       await soon(loop);
     },
   };

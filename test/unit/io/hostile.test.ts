@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { EventLoop } from '../../../src/event-loop.js';
 import { connect, listen } from '../../../src/io/open.js';
 import type { Stream } from '../../../src/io/stream.js';
-import { CTL_RESULT_GENERATION, OP_RESET, RECEIVE_LARGE_SLAB_BYTES } from '../../../src/native/abi.js';
+import { abi } from '../../../src/native/abi.js';
 import { collect } from '../../support/garbage.js';
 import { leftovers, nodeTurn, NOTHING_LEFT } from '../../support/loop.js';
 import {
@@ -134,7 +134,7 @@ test('a peer that only sends fills the limit of the stream and no more', () =>
     await settled(() => streams.reduce((sum, stream) => sum + unreadBytes(stream), 0));
     for (const stream of streams) {
       expect(unreadBytes(stream)).toBeGreaterThan(100_000);
-      expect(unreadBytes(stream)).toBeLessThanOrEqual(100_000 + RECEIVE_LARGE_SLAB_BYTES);
+      expect(unreadBytes(stream)).toBeLessThanOrEqual(100_000 + abi.RECEIVE_LARGE_SLAB_BYTES);
     }
     for (const client of clients) client.destroy();
     server.abortClients();
@@ -212,7 +212,7 @@ test('3,000 connections leave nothing behind', async () => {
     const slot = loop._native.listen(HOST, 0, 0, 1);
     expect(slot).toBeGreaterThanOrEqual(0);
     expect(slot).toBeLessThan(700);
-    loop._rings.submit(OP_RESET, slot, loop._rings.control[CTL_RESULT_GENERATION]!, 0, 0);
+    loop._rings.submit(abi.OP_RESET, slot, loop._rings.control[abi.CTL_RESULT_GENERATION]!, 0, 0);
     await server.close();
   });
   await until('the descriptors are closed', () => descriptorCount() <= descriptors);

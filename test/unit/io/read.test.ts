@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { CancelledError, InvalidStateError } from '../../../src/base/errors.js';
 import type { EventLoop } from '../../../src/event-loop.js';
 import type { Stream } from '../../../src/io/stream.js';
-import { RECEIVE_LARGE_SLAB_BYTES } from '../../../src/native/abi.js';
+import { abi } from '../../../src/native/abi.js';
 import type { Task } from '../../../src/task/task.js';
 import { nodeTurn, soon } from '../../support/loop.js';
 import { seededRandom } from '../../support/random.js';
@@ -132,7 +132,7 @@ describe.each(SIDES)('a %s stream', (_side, makePair) => {
         await expect(task.toPromise()).rejects.toThrow(CancelledError);
         peer.end(pattern(8_000_000, 2));
         const unread = await settled(() => unreadBytes(stream));
-        expect(unread).toBeLessThanOrEqual(400_000 + RECEIVE_LARGE_SLAB_BYTES);
+        expect(unread).toBeLessThanOrEqual(400_000 + abi.RECEIVE_LARGE_SLAB_BYTES);
         const digest = new Digest();
         for await (const chunk of stream) digest.add(chunk);
         expect(String(digest)).toBe(String(new Digest().add(pattern(400_000)).add(pattern(8_000_000, 2))));
@@ -188,7 +188,7 @@ describe.each(SIDES)('a %s stream', (_side, makePair) => {
       peer.end(sent);
       const held = await settled(() => unreadBytes(stream));
       expect(held).toBeGreaterThan(200_000);
-      expect(held).toBeLessThanOrEqual(200_000 + RECEIVE_LARGE_SLAB_BYTES);
+      expect(held).toBeLessThanOrEqual(200_000 + abi.RECEIVE_LARGE_SLAB_BYTES);
       expect(peer.writableLength).toBeGreaterThan(0);
 
       // Above the limit it stays paused ...

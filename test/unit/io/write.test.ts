@@ -5,7 +5,7 @@ import { CancelledError, InvalidStateError } from '../../../src/base/errors.js';
 import { EventLoop } from '../../../src/event-loop.js';
 import type { Writable } from '../../../src/io/bytes.js';
 import type { Stream } from '../../../src/io/stream.js';
-import { CTL_SUBMISSION_TAIL, SEND_SLAB_BYTES, SUBMISSION_CAPACITY } from '../../../src/native/abi.js';
+import { abi } from '../../../src/native/abi.js';
 import { nodeTurn, soon } from '../../support/loop.js';
 import {
   clientPair,
@@ -140,9 +140,9 @@ describe('merging', () => {
       const { control } = loop._rings;
       await new Promise<void>((resolve) => {
         loop.callSoon(() => {
-          const before = control[CTL_SUBMISSION_TAIL]!;
+          const before = control[abi.CTL_SUBMISSION_TAIL]!;
           for (let i = 0; i < 1000; i++) stream.write(i % 2 === 0 ? 'text ' : Buffer.from('bytes '));
-          expect(control[CTL_SUBMISSION_TAIL]! - before).toBe(1);
+          expect(control[abi.CTL_SUBMISSION_TAIL]! - before).toBe(1);
           expect(stream.writeBufferSize).toBe(5500);
           resolve();
         });
@@ -155,7 +155,7 @@ describe('merging', () => {
     withEventLoop(async () => {
       const pairs = await Promise.all(Array.from({ length: 3 }, () => clientPair()));
       // More pieces for each than one sendmsg takes, and more entries than the ring has.
-      const rounds = SUBMISSION_CAPACITY;
+      const rounds = abi.SUBMISSION_CAPACITY;
       for (let i = 0; i < rounds; i++) for (const { stream } of pairs) stream.write(`${String(i)} `);
       const expected = Array.from({ length: rounds }, (_, i) => `${String(i)} `).join('');
       for (const { stream, peer } of pairs) {
@@ -168,7 +168,7 @@ describe('merging', () => {
   test('more in one turn than the send slab holds', () =>
     withEventLoop(async () => {
       const pairs = await Promise.all(Array.from({ length: 2 }, () => clientPair()));
-      const sent = pattern(5 * SEND_SLAB_BYTES);
+      const sent = pattern(5 * abi.SEND_SLAB_BYTES);
       // The slab runs out at an uneven place.
       for (let at = 0; at < sent.length; at += 1021) {
         for (const { stream } of pairs) stream.write(sent.subarray(at, at + 1021));

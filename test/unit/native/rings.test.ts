@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { LoopCore } from '../../../src/core/loop.js';
 import type { TimerHandle } from '../../../src/core/timers.js';
-import * as abi from '../../../src/native/abi.js';
+import { abi } from '../../../src/native/abi.js';
 import { Rings } from '../../../src/native/rings.js';
 import { later, oneTurn, soon, withIdleLoop, withLoop } from '../../support/loop.js';
 
