@@ -33,7 +33,7 @@ export interface LoopOptions {
   policy?: SchedulingPolicy;
   /** Checks more and records where things were made. @defaultValue whether `EVLOOP_DEBUG` is set to 1 */
   debug?: boolean;
-  /** Milliseconds one stay may last before Node's own work runs, 0 ... 1000. @defaultValue 0.2 */
+  /** Milliseconds one stay may last before Node's own work runs, 0 ... 1000. @defaultValue 0.05 */
   budgetMs?: number;
   /** Handles one stay may run before Node's own work runs. @defaultValue 100000 */
   maxBatch?: number;
@@ -51,7 +51,7 @@ export interface LoopOptions {
   unhandled?: (typeof UNHANDLED)[number];
 }
 
-export const DEFAULT_BUDGET_MS = 0.2;
+export const DEFAULT_BUDGET_MS = 0.05;
 export const DEFAULT_MAX_BATCH = 100_000;
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong. @internal */
