@@ -29,6 +29,8 @@ export default defineConfig(
       '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       '@typescript-eslint/no-this-alias': ['error', { allowedNames: ['loop', 'running', 'self'] }],
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      // The numbers of abi.h are compared with words of shared memory.
+      '@typescript-eslint/no-unsafe-enum-comparison': 'off',
       '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'always' }],
       '@typescript-eslint/no-unnecessary-type-arguments': 'error',
       // A generator coroutine that never suspends is still a coroutine, and so is an async one.
@@ -44,6 +46,11 @@ export default defineConfig(
       'max-lines-per-function': ['error', { max: 70, skipBlankLines: true, skipComments: true }],
       '@typescript-eslint/explicit-module-boundary-types': 'error',
     },
+  },
+  {
+    // One enum holds the numbers of every kind.
+    files: ['src/native/abi.ts'],
+    rules: { '@typescript-eslint/no-duplicate-enum-values': 'off' },
   },
   {
     files: ['test/**/*.ts'],

@@ -15,7 +15,8 @@ import { awaitNatively, type Future } from '../task/future.js';
 import { Acquisition } from './acquisition.js';
 import { makeProtocol, Transport, type Protocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
-import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
+import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
+import { Stream } from './stream.js';
 
 /** Where and how to connect. */
 export interface ConnectOptions extends StreamOptions {
@@ -177,7 +178,7 @@ export function connectStream(loop: LoopCore, options: ConnectOptions): Future<S
   return new Connecting(
     loop,
     options,
-    (slot) => new Stream(loop, slot, options),
+    (slot) => new Stream(loop, slot, bufferLimits(options)),
     (stream) => stream.abort(),
   );
 }
@@ -193,7 +194,7 @@ export function connectProtocol<P extends Protocol>(
   const context = captureContext();
   const make = (slot: SlotRef): [Transport, P] => {
     const protocol = makeProtocol(factory, context);
-    return [new Transport(loop, slot, protocol, context, options), protocol];
+    return [new Transport(loop, slot, protocol, context, bufferLimits(options)), protocol];
   };
   return new Connecting(loop, options, make, ([transport]) => transport.abort());
 }

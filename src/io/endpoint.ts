@@ -28,6 +28,12 @@ export interface EndpointSink {
   onClosed(): void;
 }
 
+/** Keeps connections until they are gone. @internal */
+export interface ConnectionOwner {
+  /** Called once, when the descriptor of `connection` is closed. */
+  _onConnectionClosed(connection: EndpointSink): void;
+}
+
 /** A socket's numeric address. */
 export interface SocketAddress {
   readonly family: 'IPv4' | 'IPv6';

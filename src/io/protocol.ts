@@ -7,8 +7,8 @@ import type { ContextSnapshot } from '../core/context.js';
 import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
 import { NO_BYTES, type Writable } from './bytes.js';
-import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
-import { waterMarks, type StreamOptions } from './stream.js';
+import { Endpoint, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { bufferLimits, type BufferLimits } from './limits.js';
 
 /**
  * What a connection calls. All methods run from the ready queue: never inside a call of the
@@ -70,14 +70,13 @@ export class Transport implements EndpointSink {
   readonly #endpoint: Endpoint;
   readonly #context: ContextSnapshot | null;
   #protocol: Protocol;
-  #high: number;
-  #low: number;
+  #limits: BufferLimits;
   #isWritingPaused = false;
   #isReadingPaused = false;
   // What was on its way when reading was paused; no bytes stand for the end.
   #held: Deque<Buffer> | null = null;
   #isLost = false;
-  #onClosedHook: (() => void) | null = null;
+  readonly #owner: ConnectionOwner | null;
 
   /** @internal */
   constructor(
@@ -85,11 +84,11 @@ export class Transport implements EndpointSink {
     slot: SlotRef,
     protocol: Protocol,
     context: ContextSnapshot | null,
-    options: StreamOptions = {},
+    limits: BufferLimits,
+    owner: ConnectionOwner | null = null,
   ) {
-    const { high, low } = waterMarks(options.highWaterMark, options.lowWaterMark);
-    this.#high = high;
-    this.#low = low;
+    this.#limits = limits;
+    this.#owner = owner;
     this.#protocol = protocol;
     this.#context = context;
     this.#endpoint = new Endpoint(loop, slot, this);
@@ -127,13 +126,13 @@ export class Transport implements EndpointSink {
       return;
     }
     endpoint.write(data);
-    if (this.#isWritingPaused || endpoint.bufferedBytes <= this.#high) return;
+    if (this.#isWritingPaused || endpoint.bufferedBytes <= this.#limits.high) return;
     // What is only waiting for the end of the turn is not the peer's fault.
     endpoint.flush();
-    if (endpoint.bufferedBytes <= this.#high) return;
+    if (endpoint.bufferedBytes <= this.#limits.high) return;
     this.#isWritingPaused = true;
     this.#schedule((protocol) => {
-      if (endpoint.bufferedBytes > this.#high) protocol.pauseWriting?.();
+      if (endpoint.bufferedBytes > this.#limits.high) protocol.pauseWriting?.();
       else this.#isWritingPaused = false;
     });
   }
@@ -160,9 +159,10 @@ export class Transport implements EndpointSink {
     const { high, low } = limits;
     if (high !== undefined) validateInteger('limits.high', high, 0);
     if (low !== undefined) validateInteger('limits.low', low, 0, high);
-    const marks = waterMarks(high, low);
-    this.#high = marks.high;
-    this.#low = marks.low;
+    this.#limits = bufferLimits({
+      ...(high === undefined ? {} : { highWaterMark: high }),
+      ...(low === undefined ? {} : { lowWaterMark: low }),
+    });
   }
 
   /** Stops the delivery of bytes at once; the peer is slowed down. Idempotent. */
@@ -197,11 +197,6 @@ export class Transport implements EndpointSink {
   /** Both addresses; still there after the connection was closed. */
   get info(): { local: SocketAddress | null; peer: SocketAddress | null } {
     return { local: this.#endpoint.localAddress, peer: this.#endpoint.peerAddress };
-  }
-
-  /** Called once, when the socket is closed. @internal */
-  set _onClosed(hook: () => void) {
-    this.#onClosedHook = hook;
   }
 
   /** Calls the protocol; an error closes the connection. @internal */
@@ -261,7 +256,7 @@ export class Transport implements EndpointSink {
 
   /** @internal */
   onDrain(): void {
-    if (!this.#isWritingPaused || this.#endpoint.bufferedBytes > this.#low) return;
+    if (!this.#isWritingPaused || this.#endpoint.bufferedBytes > this.#limits.low) return;
     this.#schedule((protocol) => {
       if (!this.#isWritingPaused) return;
       this.#isWritingPaused = false;
@@ -276,7 +271,7 @@ export class Transport implements EndpointSink {
 
   /** @internal */
   onClosed(): void {
-    this.#onClosedHook?.();
+    this.#owner?._onConnectionClosed(this);
     this.#schedule((protocol) => {
       if (this.#isLost) return;
       this.#isLost = true;

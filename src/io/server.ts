@@ -10,6 +10,7 @@ import {
   validateString,
 } from '../base/validate.js';
 import { captureContext, type ContextSnapshot } from '../core/context.js';
+import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import { abi } from '../native/abi.js';
@@ -19,10 +20,11 @@ import { isGeneratorFunction } from '../task/coroutine.js';
 import type { Future } from '../task/future.js';
 import { createTaskOn, type Coroutine, type Task } from '../task/task.js';
 import { Acquisition } from './acquisition.js';
-import { toSocketAddress, type SocketAddress } from './endpoint.js';
+import { toSocketAddress, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { makeProtocol, Transport, type Protocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
-import { Stream, validateStreamOptions, type StreamOptions } from './stream.js';
+import { Stream } from './stream.js';
 import { Once } from './waiters.js';
 
 /** Where and how to listen. */
@@ -52,7 +54,7 @@ const PORT_ATTEMPTS = 16;
 const SHORTAGE_PAUSE_MS = 1000;
 
 /** Anything that a server serves. */
-interface Connection {
+interface Connection extends EndpointSink {
   close(): unknown;
   abort(): void;
 }
@@ -121,7 +123,7 @@ class Listener implements CompletionTarget {
  *
  * @source CPython 3.13 asyncio/base_events.py `Server`
  */
-export class Server {
+export class Server implements ConnectionOwner {
   readonly #loop: LoopCore;
   readonly #context: ContextSnapshot | null;
   readonly #serve: (slot: SlotRef, context: ContextSnapshot | null) => Connection;
@@ -251,8 +253,8 @@ export class Server {
   }
 
   /** @internal */
-  _onConnectionClosed(connection: Connection): void {
-    this.#connections.delete(connection);
+  _onConnectionClosed(connection: EndpointSink): void {
+    this.#connections.delete(connection as Connection);
     this.#checkOver();
   }
 
@@ -354,6 +356,39 @@ function startHandler(handler: ConnectionHandler, stream: Stream): Coroutine<unk
     : () => handler(stream) as PromiseLike<unknown>;
 }
 
+// Closes a connection when its handler is through.
+class HandlerEnd extends Handle {
+  readonly #task: Task<unknown>;
+  readonly #stream: Stream;
+
+  constructor(task: Task<unknown>, stream: Stream) {
+    super(KIND_CALLBACK, null);
+    this.#task = task;
+    this.#stream = stream;
+  }
+
+  _run(): void {
+    const task = this.#task;
+    const stream = this.#stream;
+    const exception = task.cancelled() ? null : task.exception();
+    if (exception === null) {
+      void stream.close();
+      return;
+    }
+    task._loop.callExceptionHandler({
+      message: 'Unhandled exception in a connection handler',
+      exception,
+      task,
+      transport: stream,
+    });
+    stream.abort();
+  }
+
+  _describe(): string {
+    return `end of the connection handler ${this.#task.name}`;
+  }
+}
+
 /** See `listen` of the package. @internal */
 export function serveStreams(
   loop: LoopCore,
@@ -362,25 +397,13 @@ export function serveStreams(
 ): Future<Server> {
   validateFunction('handler', handler);
   return start(loop, options, () => {
+    const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
-      const stream = new Stream(loop, slot, options);
-      stream._onClosed = () => this._onConnectionClosed(stream);
+      const stream = new Stream(loop, slot, limits, this);
       const begin = (): Task<unknown> => createTaskOn(loop, startHandler(handler, stream));
       // Handlers run in the context of listen(), not in that of the loop.
       const task = context === null ? begin() : context.runInAsyncScope(begin);
-      task.addDoneCallback(() => {
-        if (task.cancelled() || task.exception() === null) {
-          void stream.close();
-          return;
-        }
-        loop.callExceptionHandler({
-          message: 'Unhandled exception in a connection handler',
-          exception: task.exception(),
-          task,
-          transport: stream,
-        });
-        stream.abort();
-      });
+      task._addHandle(new HandlerEnd(task, stream));
       return stream;
     });
   });
@@ -394,11 +417,9 @@ export function serveProtocols(
 ): Future<Server> {
   validateFunction('protocolFactory', factory);
   return start(loop, options, () => {
+    const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
-      const protocol = makeProtocol(factory, context);
-      const transport = new Transport(loop, slot, protocol, context, options);
-      transport._onClosed = () => this._onConnectionClosed(transport);
-      return transport;
+      return new Transport(loop, slot, makeProtocol(factory, context), context, limits, this);
     });
   });
 }

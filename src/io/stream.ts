@@ -10,23 +10,12 @@ import { isSteppingGenerator } from '../task/current.js';
 import { Future } from '../task/future.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, type Writable } from './bytes.js';
-import { Endpoint, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { Endpoint, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
 import { Joiner, SMALL_CHUNK_BYTES } from './joiner.js';
+import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { Once, Waiters } from './waiters.js';
 
-/** How a stream buffers. */
-export interface StreamOptions {
-  /** Bytes to hold unread before the peer is slowed down (at twice as many), 1 or more. @defaultValue 65536 */
-  limit?: number;
-  /** Unsent bytes above which `drain()` waits. @defaultValue 65536 */
-  highWaterMark?: number;
-  /** Unsent bytes at which `drain()` goes on. @defaultValue a quarter of the high mark */
-  lowWaterMark?: number;
-}
-
-const DEFAULT_LIMIT = 65536;
-const DEFAULT_HIGH_WATER_MARK = 65536;
 // A writer that never has to wait still lets others run once in so many drains.
 const DRAINS_PER_YIELD = 128;
 const WRITES_AFTER_CLOSE_BEFORE_WARNING = 5;
@@ -37,26 +26,6 @@ export interface ConnectionInfo {
   readonly local: SocketAddress | null;
   /** The other end. */
   readonly peer: SocketAddress | null;
-}
-
-/** When writing pauses and goes on, bytes. @internal */
-export interface WaterMarks {
-  readonly high: number;
-  readonly low: number;
-}
-
-/** Fills in what follows from the other. @internal */
-export function waterMarks(high: number | undefined, low: number | undefined): WaterMarks {
-  const resolvedHigh = high ?? (low === undefined ? DEFAULT_HIGH_WATER_MARK : low * 4);
-  return { high: resolvedHigh, low: low ?? Math.floor(resolvedHigh / 4) };
-}
-
-/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` @internal */
-export function validateStreamOptions(options: StreamOptions): void {
-  const { limit, highWaterMark: high, lowWaterMark: low } = options;
-  if (limit !== undefined) validateInteger('options.limit', limit, 1);
-  if (high !== undefined) validateInteger('options.highWaterMark', high, 0);
-  if (low !== undefined) validateInteger('options.lowWaterMark', low, 0, high);
 }
 
 /**
@@ -78,9 +47,7 @@ export function validateStreamOptions(options: StreamOptions): void {
  */
 export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   readonly #endpoint: Endpoint;
-  readonly #limit: number;
-  readonly #highWaterMark: number;
-  readonly #lowWaterMark: number;
+  readonly #limits: BufferLimits;
   // Unread bytes: #chunk first, then #chunks.
   #chunk: Buffer | null = null;
   #chunks: Deque<Buffer> | null = null;
@@ -95,14 +62,12 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #drainCount = 0;
   #lateWrites = 0;
   #closed: Once | null = null;
-  #onClosedHook: ((stream: Stream) => void) | null = null;
+  readonly #owner: ConnectionOwner | null;
 
-  /** `options` are checked already. @internal */
-  constructor(loop: LoopCore, slot: SlotRef, options: StreamOptions = {}) {
-    this.#limit = options.limit ?? DEFAULT_LIMIT;
-    const { high, low } = waterMarks(options.highWaterMark, options.lowWaterMark);
-    this.#highWaterMark = high;
-    this.#lowWaterMark = low;
+  /** @internal */
+  constructor(loop: LoopCore, slot: SlotRef, limits: BufferLimits, owner: ConnectionOwner | null = null) {
+    this.#limits = limits;
+    this.#owner = owner;
     this.#endpoint = new Endpoint(loop, slot, this);
     this.#endpoint.startReceiving();
   }
@@ -178,7 +143,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     if (taken === chunk) this.#chunk = this.#chunks?.shift() ?? null;
     else this.#chunk = chunk.subarray(wants);
     if (this.#chunk === null && this.#joiner !== null) this.#joiner = this.#joiner.orNull();
-    if (this.#isPaused && this.#unreadBytes <= this.#limit) this.#resume();
+    if (this.#isPaused && this.#unreadBytes <= this.#limits.limit) this.#resume();
     return taken;
   }
 
@@ -226,7 +191,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     const endpoint = this.#endpoint;
     if (!endpoint.isWritable) return this.#writeLate();
     endpoint.write(data);
-    return endpoint.bufferedBytes <= this.#highWaterMark;
+    return endpoint.bufferedBytes <= this.#limits.high;
   }
 
   #writeLate(): boolean {
@@ -262,8 +227,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     const endpoint = this.#endpoint;
     if (endpoint.error !== null || endpoint.isClosing) return this.#drainLost();
     // What is only waiting for the end of the turn is not the peer's fault.
-    if (endpoint.bufferedBytes > this.#highWaterMark) endpoint.flush();
-    if (endpoint.bufferedBytes > this.#highWaterMark) {
+    if (endpoint.bufferedBytes > this.#limits.high) endpoint.flush();
+    if (endpoint.bufferedBytes > this.#limits.high) {
       return (this.#drainers ??= new Waiters(endpoint.loop)).add();
     }
     if (++this.#drainCount % DRAINS_PER_YIELD === 0) return sleepOn(endpoint.loop, 0, undefined);
@@ -379,11 +344,6 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     return `<Stream ${where} ${state} unread=${String(this.#unreadBytes)} unsent=${String(this.writeBufferSize)}>`;
   }
 
-  /** Called once, when the socket is closed. @internal */
-  set _onClosed(hook: (stream: Stream) => void) {
-    this.#onClosedHook = hook;
-  }
-
   // What the endpoint tells
 
   /** @internal */
@@ -394,7 +354,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#serveReader();
     if (this.#unreadBytes === 0) return;
     if (chunk.length <= SMALL_CHUNK_BYTES) this.#joinLast();
-    if (this.#unreadBytes <= 2 * this.#limit || this.#isPaused || this.#isAllWanted()) return;
+    if (this.#unreadBytes <= 2 * this.#limits.limit || this.#isPaused || this.#isAllWanted()) return;
     this.#isPaused = true;
     this.#endpoint.stopReceiving();
   }
@@ -407,7 +367,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   /** @internal */
   onDrain(): void {
-    if (this.#drainers === null || this.#endpoint.bufferedBytes > this.#lowWaterMark) return;
+    if (this.#drainers === null || this.#endpoint.bufferedBytes > this.#limits.low) return;
     this.#drainers.fulfil();
   }
 
@@ -422,7 +382,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#serveReader();
     this.#drainers?.fail(this.#endpoint.error ?? connectionLost());
     this.#closed?.happen();
-    this.#onClosedHook?.(this);
+    this.#owner?._onConnectionClosed(this);
   }
 
   // Copies the last unread chunk, so that it keeps no slab, and joins it to the one before it.

@@ -17,9 +17,7 @@ const GeneratorFunction = function* () {}.constructor as unknown as FunctionClas
  */
 export const generatorNext =
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with `call` only
-  (GeneratorFunction.prototype as { prototype: GeneratorCoroutine<unknown> }).prototype.next as (
-    this: object,
-  ) => IteratorResult<unknown, unknown>;
+  (GeneratorFunction.prototype as { prototype: GeneratorCoroutine<unknown> }).prototype.next;
 
 /** Whether `value` can be driven step by step. Awaitables iterate too, but are none. @internal */
 export function isGenerator(value: unknown): value is GeneratorCoroutine<unknown> {

@@ -8,7 +8,8 @@ import { EventLoop } from '../../src/event-loop.js';
 import type { LoopOptions } from '../../src/core/loop.js';
 import { connect, listen } from '../../src/io/open.js';
 import type { ListenOptions, Server } from '../../src/io/server.js';
-import type { Stream, StreamOptions } from '../../src/io/stream.js';
+import type { StreamOptions } from '../../src/io/limits.js';
+import type { Stream } from '../../src/io/stream.js';
 import { nodeTurn, withLoop, type TestLoopOptions } from './loop.js';
 
 const PATIENCE_MS = 5_000;

@@ -1,0 +1,37 @@
+// How much a connection buffers.
+import { validateInteger } from '../base/validate.js';
+
+/** How a stream buffers. */
+export interface StreamOptions {
+  /** Bytes to hold unread before the peer is slowed down (at twice as many), 1 or more. @defaultValue 65536 */
+  limit?: number;
+  /** Unsent bytes above which `drain()` waits. @defaultValue 65536 */
+  highWaterMark?: number;
+  /** Unsent bytes at which `drain()` goes on. @defaultValue a quarter of the high mark */
+  lowWaterMark?: number;
+}
+
+/** Stream options with everything filled in, bytes; connections of one server share theirs. @internal */
+export interface BufferLimits {
+  readonly limit: number;
+  readonly high: number;
+  readonly low: number;
+}
+
+const DEFAULT_LIMIT = 65536;
+const DEFAULT_HIGH_WATER_MARK = 65536;
+
+/** Fills in what is missing or follows from the rest. @internal */
+export function bufferLimits(options: StreamOptions = {}): BufferLimits {
+  const { limit = DEFAULT_LIMIT, highWaterMark, lowWaterMark } = options;
+  const high = highWaterMark ?? (lowWaterMark === undefined ? DEFAULT_HIGH_WATER_MARK : lowWaterMark * 4);
+  return { limit, high, low: lowWaterMark ?? Math.floor(high / 4) };
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` @internal */
+export function validateStreamOptions(options: StreamOptions): void {
+  const { limit, highWaterMark: high, lowWaterMark: low } = options;
+  if (limit !== undefined) validateInteger('options.limit', limit, 1);
+  if (high !== undefined) validateInteger('options.highWaterMark', high, 0);
+  if (low !== undefined) validateInteger('options.lowWaterMark', low, 0, high);
+}
