@@ -175,18 +175,10 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
    */
   constructor(loop: LoopCore) {
     super(keepResolve);
-    validateLoop(loop);
-    this._loop = loop;
-    this._state = PENDING;
-    this._value = undefined;
-    this._first = null;
-    this._rest = null;
-    this._note = null;
-    this._half = UNTOUCHED;
-    this._resolve = resolveLast;
+    const resolve = resolveLast;
     // It holds the promise, that is this future.
     resolveLast = ignore;
-    if (loop.debug) recordStack(origins, this);
+    beFuture(this, loop, resolve);
   }
 
   // State
@@ -579,6 +571,25 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     );
     return this._state === FULFILLED ? `finished result=${value}` : `failed exception=${value}`;
   }
+}
+
+/**
+ * Gives an object what a future has. One without a native half is awaited as any thenable.
+ *
+ * @internal
+ */
+export function beFuture<T>(future: Future<T>, loop: LoopCore, resolve: Resolve | null): void {
+  validateLoop(loop);
+  const fields = future as { -readonly [K in keyof Future<T>]: Future<T>[K] };
+  fields._loop = loop;
+  fields._state = PENDING;
+  fields._value = undefined;
+  fields._first = null;
+  fields._rest = null;
+  fields._note = null;
+  fields._half = resolve === null ? SPENT : UNTOUCHED;
+  fields._resolve = resolve ?? ignore;
+  if (loop.debug) recordStack(origins, future);
 }
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` @internal */
