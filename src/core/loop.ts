@@ -3,38 +3,25 @@
 //     reap completions -> deliver them -> timers that are due -> run exactly what was ready
 //
 // Native polls before the turn and carries out what was submitted after it. Handles are *called* in
-// #runBatch and nowhere else; what a batch schedules waits for the next turn.
-//
-// Some handles want `process.nextTick` and promise jobs to drain before the next one runs (drain.ts).
-// Where only native can do that, the batch stops with TURN_DRAIN and native calls #turn again at
-// once, to go on where it stopped.
+// batch.ts and nowhere else; what a batch schedules waits for the next turn.
 //
 // Source: CPython 3.13 asyncio/base_events.py `_run_once`.
 import { AsyncResource } from 'node:async_hooks';
-import { channel } from 'node:diagnostics_channel';
-import { markAsUntransferable } from 'node:worker_threads';
-import { FatalError, InvalidStateError, LoopClosedError, systemError } from '../base/errors.js';
+import { FatalError, InvalidStateError, LoopClosedError } from '../base/errors.js';
 import { refuseCoroutine, validateFunction, validateNumber, validateObject } from '../base/validate.js';
 import { abi } from '../native/abi.js';
-import * as native from '../native/binding.js';
-import { binding } from '../native/load.js';
+import type { NativeLoop } from '../native/binding.js';
+import { openNative, type NativeOptions } from '../native/open.js';
 import { Rings } from '../native/rings.js';
+import { Batch, slowCallbackChannel, type BatchOwner } from './batch.js';
 import { monotonicMs, type Clock } from './clock.js';
+import { ClockTimers, ClockWake } from './clock-timers.js';
+import { Completions, type CompletionTarget } from './completions.js';
 import type { ContextSnapshot } from './context.js';
-import { captureContext, isContextTracked, isContextWritable, pickContext } from './context.js';
-import { drainTicks } from './drain.js';
+import { captureContext, isContextTracked, pickContext } from './context.js';
 import { reportException, validateExceptionContext, type ExceptionContext } from './exception.js';
 import type { Handle } from './handle.js';
-import {
-  CallbackHandle,
-  KIND_ASYNC_STEP,
-  KIND_CALLBACK,
-  KIND_STEP,
-  listOf,
-  noArgs,
-  runHandle,
-  type HandleKind,
-} from './handle.js';
+import { CallbackHandle, listOf, noArgs } from './handle.js';
 import {
   DEFAULT_BUDGET_MS,
   DEFAULT_MAX_BATCH,
@@ -44,9 +31,11 @@ import {
   type LoopOptions,
 } from './options.js';
 import { describeHandle, originOf, recordOrigin } from './origin.js';
-import { FifoPolicy, type SchedulingPolicy } from './policy.js';
+import { FifoPolicy } from './policy.js';
+import { ReceiveMemory } from './receive-memory.js';
 import { takeStatistics, type LoopStatistics } from './statistics.js';
-import { ClockTimers, TimerHandle, WheelTimers, type TimerQueue } from './timers.js';
+import { TimerHandle, type TimerQueue } from './timers.js';
+import { WheelTimers } from './wheel-timers.js';
 
 type AnyCallback = (...args: never[]) => unknown;
 
@@ -55,11 +44,7 @@ export type { LoopOptions } from './options.js';
 /** Receives errors that nobody else can catch. */
 export type ExceptionHandler = (loop: LoopCore, context: ExceptionContext) => void;
 
-/** Something native reports about. @internal */
-export interface CompletionTarget {
-  readonly generation: number;
-  complete(kind: number, result: number, a: number, b: number): void;
-}
+export type { CompletionTarget } from './completions.js';
 
 /** Published on the channel `evloop.slowCallback` and passed to `onSlowCallback`. */
 export interface SlowCallback {
@@ -69,18 +54,10 @@ export interface SlowCallback {
   loop: LoopCore;
 }
 
-// A clock read costs as much as a handle or two.
-const HANDLES_PER_CLOCK_READ = 32;
 // How old a poll may become while handles are ready.
 const POLL_INTERVAL_MS = 0.05;
 const BATCHES_PER_CLOCK_READ = 4;
-const WARM_MASK = 31;
 const DEFAULT_SLOW_CALLBACK_MS = 100;
-const FIRST_SLABS = 2;
-const SLAB_ALL = (1 << abi.RECEIVE_SLAB_COUNT) - 1;
-
-const slowCallbackChannel = channel('evloop.slowCallback');
-
 let running: LoopCore | null = null;
 
 /** The loop that runs in this thread, or null. @internal */
@@ -89,7 +66,7 @@ export function runningLoop(): LoopCore | null {
 }
 
 /** Scheduling, timers and the native side; EventLoop adds futures and tasks. */
-export class LoopCore {
+export class LoopCore implements BatchOwner {
   /** Checks more and records where things were made. */
   debug: boolean;
   /** Callbacks that run at least this long, in milliseconds, are reported while anybody listens. */
@@ -106,36 +83,23 @@ export class LoopCore {
   /** @internal */
   readonly _rings: Rings;
   /** @internal */
-  readonly _native: native.NativeLoop;
-  readonly #backend: 'epoll' | 'poll';
-  readonly #host: 'uv' | 'thread';
-  readonly #policy: SchedulingPolicy;
+  readonly _native: NativeLoop;
+  readonly #native: NativeOptions;
   readonly #control: Uint32Array;
   readonly #clock: Clock | null;
   readonly #wheel: WheelTimers;
-  readonly #clockTimers: ClockTimers | null;
+  readonly #clockTimers: ClockTimers | null = null;
+  readonly #clockWake: ClockWake | null = null;
   // Where timers of callers wait: one of the two.
   readonly #timers: TimerQueue;
   // What native enters for a turn. A callback may write into it: the first in the process that uses
   // an AsyncLocalStorage, as only then contexts are looked after.
   readonly #resource = new AsyncResource('EVLOOP');
-  // The loop's own context, which nobody writes into.
-  readonly #context = new AsyncResource('EVLOOP');
-  readonly #targets: (CompletionTarget | undefined)[] = [];
-  readonly #slabs: ArrayBuffer[] = [];
-  readonly #mailboxes = new Set<() => void>();
-  readonly #isDrainedPerCallback: boolean;
+  readonly #batch: Batch;
+  readonly #completions: Completions;
+  readonly #memory: ReceiveMemory;
   readonly #unhandled: NonNullable<LoopOptions['unhandled']>;
-  readonly #maxBatch: number;
 
-  // The batch: what was ready when the turn began.
-  #batch = 0;
-  #held: Handle | null = null;
-  #ranKind: HandleKind | -1 = -1;
-  #ranInStay = 0;
-  #stayEndsMs = 0;
-
-  #handlesRun = 0;
   #isBatchOver = false;
   #isStopping = false;
   #stopsAtOnce = false;
@@ -145,7 +109,6 @@ export class LoopCore {
   #finish: ((error: unknown) => void) | null = null;
   #fatal: { error: unknown } | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
-  #clockWake: TimerHandle | null = null;
 
   /**
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
@@ -155,38 +118,30 @@ export class LoopCore {
   constructor(options: LoopOptions = {}) {
     validateLoopOptions(options);
     const { budgetMs = DEFAULT_BUDGET_MS } = options;
-    this.#maxBatch = options.maxBatch ?? DEFAULT_MAX_BATCH;
     this.debug = options.debug ?? process.env.EVLOOP_DEBUG === '1';
-    this.#isDrainedPerCallback = options.drain !== 'perBatch';
     this.#unhandled = options.unhandled ?? 'report';
-    this.#policy = options.policy ?? new FifoPolicy();
-    this.#backend = pickBackend(options.backend);
-    this.#host = pickHost(options.host, this.#backend);
+    const backend = pickBackend(options.backend);
+    this.#native = { backend, host: pickHost(options.host, backend) };
     this.#clock = options.clock ?? null;
 
     this._rings = new Rings({ flush: () => this.#flush(), requestTurn: () => this.#requestTurn() });
     this.#control = this._rings.control;
     this._rings.doubles[abi.CTL_F64_BUDGET_MS] = budgetMs;
-    const created = binding.createLoop(
-      this.#backend === 'epoll' ? native.POLLER_EPOLL : native.POLLER_POLL,
-      this.#host === 'uv' ? native.HOST_UV : native.HOST_THREAD,
-      () => this.#turn(),
-      this.#resource,
-      this._rings.memory,
-    );
-    if (typeof created === 'number') {
-      throw systemError(created, `open ${this.#backend} on the ${this.#host} host`);
-    }
-    this._native = created;
-    if (this.#control[abi.CTL_ABI_VERSION] !== abi.ABI_VERSION) {
-      created.close();
-      throw new Error('The native addon belongs to another version of evloop');
-    }
+    this.#batch = new Batch(this, this._rings, {
+      policy: options.policy ?? new FifoPolicy(),
+      maxBatch: options.maxBatch ?? DEFAULT_MAX_BATCH,
+      isDrainedPerCallback: options.drain !== 'perBatch',
+    });
+    this._native = openNative(this.#native, this._rings, () => this.#turn(), this.#resource);
     const onReference = (delta: number): void => this._reference(delta);
     this.#wheel = new WheelTimers(this._rings, onReference);
-    this.#clockTimers =
-      this.#clock === null ? null : new ClockTimers(this.#clock, onReference, () => this.#armClock());
+    if (this.#clock !== null) {
+      this.#clockTimers = new ClockTimers(this.#clock, onReference, () => this.#clockWake?.arm());
+      this.#clockWake = new ClockWake(this.#clock, this.#clockTimers, this.#wheel);
+    }
     this.#timers = this.#clockTimers ?? this.#wheel;
+    this.#completions = new Completions(this._rings, this.#wheel, (timer) => this.#batch.push(timer));
+    this.#memory = new ReceiveMemory(this._native, this.#control);
   }
 
   // Scheduling
@@ -319,7 +274,7 @@ export class LoopCore {
 
   /** Appends to the ready queue. @internal */
   _push(handle: Handle): void {
-    this.#policy.push(handle);
+    this.#batch.push(handle);
     const control = this.#control;
     control[abi.CTL_READY] = 1;
     if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
@@ -388,12 +343,11 @@ export class LoopCore {
     if (running === this) throw new InvalidStateError('Cannot close a running event loop');
     for (const hook of this._onClose.splice(0)) hook();
     // Native closes what is open, and JS will see no completion any more.
-    for (const target of this.#targets) target?.complete(abi.CQ_CLOSED, 0, 0, 0);
+    this.#completions.close();
     this.#isClosed = true;
-    while (this.#policy.pop() !== undefined);
+    this.#batch.clear();
     this.#clockTimers?.close();
     this.#wheel.close();
-    this.#mailboxes.clear();
     this._native.close();
   }
 
@@ -449,29 +403,28 @@ export class LoopCore {
 
   // Called by native, and only there.
   #turn(): void {
-    if (isContextWritable()) this.#context.runInAsyncScope(this.#runTurn, this);
-    else this.#runTurn();
+    this.#batch.inOwnContext(this, this.#runTurn);
   }
 
   #runTurn(): void {
     const control = this.#control;
-    this.#ranKind = -1;
+    const batch = this.#batch;
+    batch.enter();
     this.#isBatchOver = false;
     // Native looks for events only when no batch is under way.
-    const isPolled = this.#batch === 0;
+    const isPolled = !batch.isUnderWay;
     if (isPolled && !this.#stopsAtOnce) {
-      this.#ranInStay = 0;
-      this.#stayEndsMs = 0;
+      batch.beginStay();
       this.#wheel.beginTurn();
-      this.#reap();
+      this.#completions.reap();
       if (this.#clockTimers !== null) this.#reapClock(this.#clockTimers);
-      this.#batch = this.#policy.size;
+      batch.begin();
     }
-    let result = this.#runBatch();
+    let result = batch.run();
     for (let batches = 1; isPolled && result === abi.TURN_DONE && this.#goesOn(batches); batches++) {
       control[abi.CTL_TURNS]!++;
-      this.#batch = this.#policy.size;
-      result = this.#runBatch();
+      batch.begin();
+      result = batch.run();
     }
     control[abi.CTL_TURN_RESULT] = result;
     if (result === abi.TURN_DONE) {
@@ -479,11 +432,11 @@ export class LoopCore {
       // A slab goes only when no completion that names it is left.
       const isReaped = control[abi.CTL_COMPLETION_HEAD] === control[abi.CTL_COMPLETION_TAIL];
       if (isReaped && (control[abi.CTL_SLAB_CONSUMED_MASK]! | control[abi.CTL_SLAB_STARVED]!) !== 0) {
-        this.#supplySlabs();
+        this.#memory.replenish();
       }
       if (this.#isStopping) this.#finishRun();
     }
-    control[abi.CTL_READY] = this.#policy.size > 0 || this.#held !== null ? 1 : 0;
+    control[abi.CTL_READY] = batch.size > 0 ? 1 : 0;
   }
 
   // Whether the next batch can start at once. A poll costs as much as ten steps of a task, so it is
@@ -494,136 +447,15 @@ export class LoopCore {
     if (batches % BATCHES_PER_CLOCK_READ === 0) {
       if (monotonicMs() >= this._rings.doubles[abi.CTL_F64_NOW]! + POLL_INTERVAL_MS) return false;
     }
-    if (this.#ranKind === KIND_STEP) return true;
-    if (!this.#drain()) return false;
-    this.#ranKind = -1;
-    // A promise job may have stopped the loop.
-    return this.#mayGoOn();
+    // A promise job may stop the loop.
+    return this.#batch.settle() && this.#mayGoOn();
   }
 
   #mayGoOn(): boolean {
     const control = this.#control;
-    if (this.#policy.size === 0 || this.#isStopping || this.#clockTimers !== null) return false;
+    if (this.#batch.size === 0 || this.#isStopping || this.#clockTimers !== null) return false;
     if (control[abi.CTL_COMPLETION_HEAD] !== control[abi.CTL_COMPLETION_TAIL]) return false;
     return control[abi.CTL_SUBMISSION_HEAD] === control[abi.CTL_SUBMISSION_TAIL];
-  }
-
-  #runBatch(): number {
-    const policy = this.#policy;
-    const isFifo = policy.isFifo === true;
-    const maxBatch = this.#maxBatch;
-    const isTimed = this.debug || this.onSlowCallback !== null || slowCallbackChannel.hasSubscribers;
-    let left = this.#batch;
-    let ranKind = this.#ranKind;
-    while (left > 0) {
-      const held = this.#held;
-      const handle = held ?? policy.pop();
-      if (held !== null) this.#held = null;
-      if (handle === undefined) {
-        // The policy dropped some.
-        left = 0;
-        break;
-      }
-      if (handle.cancelled()) {
-        left--;
-        continue;
-      }
-      if (ranKind !== -1 && ranKind !== handle.kind && this.#isDrainedPerCallback) {
-        this.#held = handle;
-        this.#batch = left;
-        if (!this.#drain()) return abi.TURN_DRAIN;
-        ranKind = -1;
-        continue;
-      }
-      left--;
-      ranKind = handle.kind;
-      if (isTimed) this.#runTimed(handle);
-      else this.#run(handle);
-      const ran = this.#ranInStay + 1;
-      this.#ranInStay = ran;
-      if (left === 0) break;
-      if ((ran % HANDLES_PER_CLOCK_READ === 0 || ran >= maxBatch) && this.#isOverBudget()) {
-        this.#batch = left;
-        return abi.TURN_YIELD;
-      }
-      if (
-        this.#isDrainedPerCallback &&
-        (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo))
-      ) {
-        this.#batch = left;
-        if (!this.#drain()) return abi.TURN_DRAIN;
-        ranKind = -1;
-      }
-    }
-    this.#batch = 0;
-    this.#ranKind = ranKind;
-    this.#handlesRun += this.#ranInStay;
-    this.#ranInStay = 0;
-    return abi.TURN_DONE;
-  }
-
-  // Lets nextTick and promise jobs run; false when native has to do it.
-  #drain(): boolean {
-    if (drainTicks === null) return false;
-    // What a job throws leaves #turn, so that the process hears of it; native then comes back.
-    this.#control[abi.CTL_TURN_RESULT] = abi.TURN_DRAIN;
-    drainTicks();
-    return true;
-  }
-
-  // Whether this batch has kept Node's own work waiting for long enough.
-  #isOverBudget(): boolean {
-    const ran = this.#ranInStay;
-    if (ran < this.#maxBatch) {
-      const now = monotonicMs();
-      if (this.#stayEndsMs === 0) {
-        this.#stayEndsMs = now + this._rings.doubles[abi.CTL_F64_BUDGET_MS]!;
-        return false;
-      }
-      if (now < this.#stayEndsMs) return false;
-    }
-    this.#handlesRun += ran;
-    this.#ranInStay = 0;
-    this.#stayEndsMs = 0;
-    return true;
-  }
-
-  #run(handle: Handle): void {
-    if (handle.context === null && isContextTracked()) handle.context = this.#ownContext();
-    const { context } = handle;
-    try {
-      if (context !== null) {
-        context.runInAsyncScope(runHandle, undefined, handle);
-      } else {
-        handle._run();
-        // It began to use a storage; what it entered is there when it runs again.
-        if (isContextTracked()) handle.context = captureContext();
-      }
-    } catch (error) {
-      this.#onCallbackError(handle, context, error);
-    }
-  }
-
-  // The context of a handle that has none: the loop's, or where `enterWith` would write into that, a copy.
-  #ownContext(): ContextSnapshot | null {
-    return isContextWritable() ? this.#context.runInAsyncScope(captureContext) : this.#context;
-  }
-
-  #runTimed(handle: Handle): void {
-    const begin = monotonicMs();
-    this.#run(handle);
-    const durationMs = monotonicMs() - begin;
-    if (durationMs < this.slowCallbackDuration) return;
-    const event: SlowCallback = { handle, durationMs, loop: this };
-    slowCallbackChannel.publish(event);
-    try {
-      this.onSlowCallback?.(event);
-    } catch (error) {
-      this.callExceptionHandler({ message: 'Exception in onSlowCallback', exception: error, handle });
-    }
-    if (this.debug) {
-      console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);
-    }
   }
 
   #finishRun(): void {
@@ -644,105 +476,32 @@ export class LoopCore {
 
   /** Sends completions of a slot to `target`. @internal */
   _attach(index: number, target: CompletionTarget): void {
-    this.#targets[index] = target;
+    this.#completions.attach(index, target);
   }
 
   /** @internal */
   _detach(index: number, target: CompletionTarget): void {
-    if (this.#targets[index] === target) this.#targets[index] = undefined;
+    this.#completions.detach(index, target);
   }
-
-  #reap(): void {
-    const control = this.#control;
-    const words = this._rings.completions;
-    const results = this._rings.results;
-    const mask = abi.COMPLETION_CAPACITY - 1;
-    let head = control[abi.CTL_COMPLETION_HEAD]!;
-    const tail = control[abi.CTL_COMPLETION_TAIL]!;
-    for (; head !== tail; head = (head + 1) >>> 0) {
-      const entry = (head & mask) * abi.ENTRY_WORDS;
-      const kind = words[entry]!;
-      const index = words[entry + 1]!;
-      const generation = words[entry + 2]!;
-      if (kind === abi.CQ_TIMER) {
-        if ((head & WARM_MASK) === 0) {
-          if (this.#wheel.warm(head, Math.min((tail - head) >>> 0, WARM_MASK + 1)) < 0) break;
-        }
-        const timer = this.#wheel.take(index, generation);
-        if (timer !== undefined) this.#policy.push(timer);
-      } else if (kind === abi.CQ_NOTIFY) {
-        for (const collect of this.#mailboxes) collect();
-      } else {
-        const target = this.#targets[index];
-        if (target !== undefined && target.generation === generation) {
-          target.complete(kind, results[entry + 3]!, words[entry + 4]!, words[entry + 5]!);
-        } else if (kind === abi.CQ_ACCEPT && results[entry + 3]! >= 0) {
-          // The listener was closed after native accepted for it.
-          this._rings.submit(abi.OP_RESET, results[entry + 3]!, words[entry + 4]!, 0, 0);
-        }
-      }
-    }
-    control[abi.CTL_COMPLETION_HEAD] = tail;
-  }
-
-  // Timers of an injected clock
 
   #reapClock(timers: ClockTimers): void {
     const now = timers.time();
     for (let timer = timers.takeDue(now); timer !== undefined; timer = timers.takeDue(now)) {
-      this.#policy.push(timer);
+      this.#batch.push(timer);
     }
-    this.#armClock();
-  }
-
-  // Native wakes the loop when the injected clock may have reached the first timer.
-  #armClock(): void {
-    const timers = this.#clockTimers!;
-    this.#clockWake?.cancel();
-    this.#clockWake = null;
-    const deadline = timers.nextDeadline();
-    if (deadline === Infinity) return;
-    const sleepMs = Math.max(0, this.#clock!.sleepTime(deadline));
-    if (sleepMs === Infinity) return;
-    this.#clockWake = new TimerHandle(
-      this.#wheel,
-      monotonicMs() + sleepMs,
-      () => undefined,
-      [],
-      null,
-    ).unref();
-    this.#wheel.start(this.#clockWake);
+    this.#clockWake?.arm();
   }
 
   // Memory for received bytes
 
   /** The slab a completion names. @internal */
   _slab(slot: number): ArrayBuffer {
-    return this.#slabs[slot]!;
+    return this.#memory.slab(slot);
   }
 
   /** Provides the first slabs; called when the first socket is made. @internal */
   _openSlabs(): void {
-    for (let slot = this.#slabs.length; slot < FIRST_SLABS; slot++) this.#supplySlab(slot);
-  }
-
-  #supplySlabs(): void {
-    const control = this.#control;
-    let mask = control[abi.CTL_SLAB_CONSUMED_MASK]! & SLAB_ALL;
-    for (; mask !== 0; mask &= mask - 1) this.#supplySlab(31 - Math.clz32(mask & -mask));
-    // Many sockets receive at once: let each turn serve more of them.
-    if (control[abi.CTL_SLAB_STARVED]! > this.#slabs.length && this.#slabs.length < abi.RECEIVE_SLAB_COUNT) {
-      this.#supplySlab(this.#slabs.length);
-    }
-  }
-
-  #supplySlab(slot: number): void {
-    const sizeBytes = slot < abi.RECEIVE_LARGE_SLOT ? abi.RECEIVE_SLAB_BYTES : abi.RECEIVE_LARGE_SLAB_BYTES;
-    // Not zeroed: native writes it before anybody reads it.
-    const slab = Buffer.allocUnsafeSlow(sizeBytes).buffer;
-    markAsUntransferable(slab);
-    this.#slabs[slot] = slab;
-    this._native.setSlab(slot, slab);
+    this.#memory.open();
   }
 
   // Errors
@@ -788,8 +547,8 @@ export class LoopCore {
     else if (this.#unhandled === 'exit') process.exit(1);
   }
 
-  // A handle that was cancelled meanwhile has forgotten its context.
-  #onCallbackError(handle: Handle, context: ContextSnapshot | null, error: unknown): void {
+  /** A handle that was cancelled meanwhile has forgotten its context. @internal */
+  _onCallbackError(handle: Handle, context: ContextSnapshot | null, error: unknown): void {
     if (error instanceof FatalError) return this.#fail(error);
     const report = (): void =>
       this.callExceptionHandler({
@@ -801,6 +560,25 @@ export class LoopCore {
     // The handler sees the context of what failed.
     if (context === null) report();
     else context.runInAsyncScope(report);
+  }
+
+  /** @internal */
+  _watchesSlowCallbacks(): boolean {
+    return this.onSlowCallback !== null;
+  }
+
+  /** @internal */
+  _onSlowCallback(handle: Handle, durationMs: number): void {
+    const event: SlowCallback = { handle, durationMs, loop: this };
+    slowCallbackChannel.publish(event);
+    try {
+      this.onSlowCallback?.(event);
+    } catch (error) {
+      this.callExceptionHandler({ message: 'Exception in onSlowCallback', exception: error, handle });
+    }
+    if (this.debug) {
+      console.error(`evloop: Executing ${describeHandle(handle)} took ${durationMs.toFixed(1)} ms`);
+    }
   }
 
   // Ends the run with an error.
@@ -818,8 +596,7 @@ export class LoopCore {
 
   /** Calls `collect` in the turn after another thread notified this loop. @internal */
   _addMailbox(collect: () => void): () => void {
-    this.#mailboxes.add(collect);
-    return () => this.#mailboxes.delete(collect);
+    return this.#completions.addMailbox(collect);
   }
 
   // Looking inside
@@ -827,13 +604,12 @@ export class LoopCore {
   /** Counters and gauges of this moment, frozen. Its cost grows with the number of timers. */
   statistics(): LoopStatistics {
     return takeStatistics(this._rings, {
-      backend: this.#backend,
-      host: this.#host,
-      ready: this.#policy.size + (this.#held === null ? 0 : 1),
+      ...this.#native,
+      ready: this.#batch.size,
       timers: this.#timers.size,
       nextDeadline: this.#timers.nextDeadline(),
       tasks: this._taskCount(),
-      handlesRun: this.#handlesRun + this.#ranInStay,
+      handlesRun: this.#batch.handlesRun,
       runningMs: this.#ranMs + (running === this ? monotonicMs() - this.#startedMs : 0),
     });
   }

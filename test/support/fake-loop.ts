@@ -9,7 +9,8 @@ import { captureContext, type ContextSnapshot } from '../../src/core/context.js'
 import type { ExceptionContext } from '../../src/core/exception.js';
 import { CallbackHandle, type Handle } from '../../src/core/handle.js';
 import type { LoopCore } from '../../src/core/loop.js';
-import { ClockTimers, TimerHandle } from '../../src/core/timers.js';
+import { ClockTimers } from '../../src/core/clock-timers.js';
+import { TimerHandle } from '../../src/core/timers.js';
 
 type Callback = (...args: any[]) => unknown;
 
