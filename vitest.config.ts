@@ -8,6 +8,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: ['test/types/**'],
+    globalSetup: ['test/support/dist.ts'],
     // A loop is per thread and per process: a crash or a leaked handle must not reach the next file.
     pool: 'forks',
     isolate: true,

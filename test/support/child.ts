@@ -23,10 +23,8 @@ export interface ChildOptions {
  */
 export async function runChild(body: string, options: ChildOptions = {}): Promise<ChildResult> {
   const { modules = ['index'], env = {}, nodeArgs = [], timeoutMs = 10_000 } = options;
-  const imports = await Promise.all(
-    modules.map(
-      async (name) => `Object.assign(globalThis, await import(${JSON.stringify(await distUrl(name))}));\n`,
-    ),
+  const imports = modules.map(
+    (name) => `Object.assign(globalThis, await import(${JSON.stringify(distUrl(name))}));\n`,
   );
   // Functions see global variables only once they run, hence the second module.
   const main = `${imports.join('')}await import(${JSON.stringify(`data:text/javascript,${encodeURIComponent(body)}`)});`;

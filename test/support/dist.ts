@@ -1,8 +1,9 @@
 // The package as plain JavaScript, for worker threads and child processes, which know no TypeScript.
 //
-// It is dist/, as `npm run build:ts` leaves it; files that are older than their sources are made
-// anew, so that a test never runs yesterday's code.
-import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+// It is dist/, as `npm run build:ts` leaves it; before the first test it is built again when a source
+// is younger, so that a test never runs yesterday's code.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -10,38 +11,21 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const source = path.join(root, 'src');
 const dist = path.join(root, 'dist');
 
-let isFresh = false;
-
 function modifiedMs(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? -1;
 }
 
-async function refresh(): Promise<void> {
-  const stale = readdirSync(source, { recursive: true, encoding: 'utf8' })
+/** Called by vitest before the first test. */
+export function setup(): void {
+  const isStale = readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
-    .map((name) => ({
-      input: path.join(source, name),
-      output: path.join(dist, name.replace(/\.ts$/, '.js')),
-    }))
-    .filter(({ input, output }) => modifiedMs(output) <= modifiedMs(input));
-  if (stale.length === 0) return;
-  const { default: ts } = await import('typescript');
-  const compilerOptions = {
-    target: ts.ScriptTarget.ES2022,
-    module: ts.ModuleKind.ESNext,
-    verbatimModuleSyntax: true,
-  };
-  for (const { input, output } of stale) {
-    const { outputText } = ts.transpileModule(readFileSync(input, 'utf8'), {
-      compilerOptions,
-      fileName: input,
+    .some((name) => {
+      const output = path.join(dist, name.replace(/\.ts$/, '.js'));
+      return modifiedMs(output) <= modifiedMs(path.join(source, name));
     });
-    mkdirSync(path.dirname(output), { recursive: true });
-    // Another test may load it at this moment.
-    const unfinished = `${output}.${String(process.pid)}`;
-    writeFileSync(unfinished, outputText);
-    renameSync(unfinished, output);
-  }
+  if (!isStale) return;
+  const tsc = path.join(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', path.join(root, 'tsconfig.build.json')], { stdio: 'inherit' });
 }
 
 /**
@@ -49,8 +33,6 @@ async function refresh(): Promise<void> {
  *
  * @param name - Below src/, without extension: `core/remote`.
  */
-export async function distUrl(name: string): Promise<string> {
-  if (!isFresh) await refresh();
-  isFresh = true;
+export function distUrl(name: string): string {
   return pathToFileURL(path.join(dist, `${name}.js`)).href;
 }

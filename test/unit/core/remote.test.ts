@@ -35,7 +35,7 @@ class Poster {
 
   static async start(remote: RemoteHandle, id = 0): Promise<Poster> {
     const worker = new Worker(new URL('../../support/poster.mjs', import.meta.url), {
-      workerData: { module: await distUrl('core/remote'), remote, id },
+      workerData: { module: distUrl('core/remote'), remote, id },
     });
     await once(worker, 'message');
     return new Poster(worker);
@@ -332,7 +332,7 @@ test('a loop whose thread is gone refuses posts', async () => {
        loop.callLater(1e6, () => undefined);
        loop._start();
      })();`,
-    { eval: true, workerData: { loop: await distUrl('core/loop'), remote: await distUrl('core/remote') } },
+    { eval: true, workerData: { loop: distUrl('core/loop'), remote: distUrl('core/remote') } },
   );
   const [handle] = (await once(worker, 'message')) as [RemoteHandle];
   const remote = new LoopRemote(handle);
@@ -354,7 +354,7 @@ test('a thread that waits for room of a loop whose thread is gone is told', asyn
        parentPort.postMessage(remote);
        parentPort.on('message', () => undefined);
      })();`,
-    { eval: true, workerData: { loop: await distUrl('core/loop'), remote: await distUrl('core/remote') } },
+    { eval: true, workerData: { loop: distUrl('core/loop'), remote: distUrl('core/remote') } },
   );
   const [handle] = (await once(worker, 'message')) as [RemoteHandle];
   await withPosters(handle, 1, async (poster) => {
