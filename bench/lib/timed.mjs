@@ -1,8 +1,11 @@
 // Measures a body of many operations, inside the process that runs it.
 import process from 'node:process';
 
+const WARM_UPS = 4;
+
 /**
- * Calls `body` twice to warm up and once for the measurement.
+ * Calls `body` a few times to warm up and once for the measurement: what counts is how a server runs
+ * that has been up for a while.
  *
  * @param {number} operations
  * @param {(operations: number) => unknown} body does that many; what it returns is awaited
@@ -10,8 +13,8 @@ import process from 'node:process';
  *   elapsed time
  */
 export async function timed(operations, body) {
-  for (let i = 0; i < 2; i++) {
-    await body(Math.ceil(operations / 4));
+  for (let i = 0; i < WARM_UPS; i++) {
+    await body(Math.ceil(operations / 2));
     await settle();
   }
   return timedOnce(operations, () => body(operations));
