@@ -31,12 +31,14 @@ struct Instance {
   // The host refers to the engine, so it is declared later and destroyed first.
   Engine engine;
   std::unique_ptr<Host> host;
+  // Weak while the loop does not run.
   napi_ref turn = nullptr;      // The function to call.
   napi_ref resource = nullptr;  // Its async resource.
   napi_ref memory = nullptr;    // Array of the buffers that native holds addresses of.
   napi_async_context context = nullptr;
   napi_async_cleanup_hook_handle cleanup = nullptr;
   uint32_t notifier = 0;
+  bool is_held = false;
   bool is_closing = false;
   bool is_host_gone = false;
   bool is_object_gone = false;
@@ -65,6 +67,7 @@ bool CallTurn(void* data) {
   napi_callback_scope scope;
   bool is_alive = napi_get_reference_value(env, instance->turn, &turn) == napi_ok &&
                   napi_get_reference_value(env, instance->resource, &resource) == napi_ok &&
+                  turn != nullptr && resource != nullptr &&
                   napi_open_callback_scope(env, resource, instance->context, &scope) == napi_ok;
   if (is_alive) {
     instance->engine.control()[CTL_TURN_RESULT] = TURN_DONE;
@@ -168,15 +171,28 @@ struct Call {
 
 // Methods of a loop. Results are >= 0 or -errno.
 
+// While the loop runs it is held from here; a loop that nobody runs and nobody knows is collected.
+void Hold(Instance* instance, bool on) {
+  if (instance->is_held == on) return;
+  instance->is_held = on;
+  const auto change = on ? napi_reference_ref : napi_reference_unref;
+  change(instance->env, instance->turn, nullptr);
+  change(instance->env, instance->resource, nullptr);
+}
+
 napi_value Start(napi_env env, napi_callback_info info) {
   const Call call(env, info);
-  if (!call.IsClosed()) call.instance->host->Start();
+  if (call.IsClosed()) return nullptr;
+  Hold(call.instance, true);
+  call.instance->host->Start();
   return nullptr;
 }
 
 napi_value Stop(napi_env env, napi_callback_info info) {
   const Call call(env, info);
-  if (!call.IsClosed()) call.instance->host->Stop();
+  if (call.IsClosed()) return nullptr;
+  call.instance->host->Stop();
+  Hold(call.instance, false);
   return nullptr;
 }
 
@@ -295,6 +311,7 @@ napi_value Descriptor(napi_env env, napi_callback_info info) {
 
 // Functions of the module.
 
+// The caller keeps `turn` and `resource` alive as long as the answer.
 // createLoop(poller, host, turn, resource, [control, submissions, completions, sendSlab]) -> the
 // loop's methods, or -errno
 napi_value CreateLoop(napi_env env, napi_callback_info info) {
@@ -323,8 +340,8 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
 
   napi_value name;
   napi_create_string_latin1(env, "EVLOOP", NAPI_AUTO_LENGTH, &name);
-  napi_create_reference(env, call.arguments[2], 1, &instance->turn);
-  napi_create_reference(env, call.arguments[3], 1, &instance->resource);
+  napi_create_reference(env, call.arguments[2], 0, &instance->turn);
+  napi_create_reference(env, call.arguments[3], 0, &instance->resource);
   napi_create_reference(env, call.arguments[4], 1, &instance->memory);
   napi_async_init(env, call.arguments[3], name, &instance->context);
   instance->notifier = RegisterNotifier(&instance->engine);

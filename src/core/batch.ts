@@ -120,6 +120,11 @@ export class Batch {
     return true;
   }
 
+  /** Lets everything run that the turn has queued with Node; false when only native can. */
+  leave(): boolean {
+    return this.#drain();
+  }
+
   /** Runs the batch, or the rest of it. Answers a TURN_ number of abi.h. */
   run(): number {
     const policy = this.#policy;
@@ -225,6 +230,8 @@ export class Batch {
   #runTimed(handle: Handle): void {
     const begin = monotonicMs();
     this.#run(handle);
+    // The handle has only settled a promise: the step itself is the job that follows.
+    if (handle.kind === KIND_ASYNC_STEP && this.#isDrainedPerCallback) this.#drain();
     const durationMs = monotonicMs() - begin;
     if (durationMs >= this.#owner.slowCallbackDuration) this.#owner._onSlowCallback(handle, durationMs);
   }

@@ -69,10 +69,6 @@ export function runningLoop(): LoopCore | null {
 export class LoopCore implements BatchOwner {
   /** Checks more and records where things were made. */
   debug: boolean;
-  /** Callbacks that run at least this long, in milliseconds, are reported while anybody listens. */
-  slowCallbackDuration = DEFAULT_SLOW_CALLBACK_MS;
-  /** Hears of slow callbacks; in debug mode they are written to stderr as well. */
-  onSlowCallback: ((event: SlowCallback) => void) | null = null;
   /** The task whose step runs right now; set by the task room. @internal */
   _currentTask: unknown = null;
   /** What the rooms above have to do when the loop closes. @internal */
@@ -95,6 +91,8 @@ export class LoopCore implements BatchOwner {
   // What native enters for a turn. A callback may write into it: the first in the process that uses
   // an AsyncLocalStorage, as only then contexts are looked after.
   readonly #resource = new AsyncResource('EVLOOP');
+  // Held here: native does so only while the loop runs.
+  readonly #onTurn = (): void => this.#turn();
   readonly #batch: Batch;
   readonly #completions: Completions;
   readonly #memory: ReceiveMemory;
@@ -109,6 +107,8 @@ export class LoopCore implements BatchOwner {
   #finish: ((error: unknown) => void) | null = null;
   #fatal: { error: unknown } | null = null;
   #exceptionHandler: ExceptionHandler | null = null;
+  #slowCallbackDuration = DEFAULT_SLOW_CALLBACK_MS;
+  #onSlowCallback: ((event: SlowCallback) => void) | null = null;
 
   /**
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
@@ -132,7 +132,7 @@ export class LoopCore implements BatchOwner {
       maxBatch: options.maxBatch ?? DEFAULT_MAX_BATCH,
       isDrainedPerCallback: options.drain !== 'perBatch',
     });
-    this._native = openNative(this.#native, this._rings, () => this.#turn(), this.#resource);
+    this._native = openNative(this.#native, this._rings, this.#onTurn, this.#resource);
     const onReference = (delta: number): void => this._reference(delta);
     this.#wheel = new WheelTimers(this._rings, onReference);
     if (this.#clock !== null) {
@@ -175,7 +175,9 @@ export class LoopCore implements BatchOwner {
   /**
    * Like {@link LoopCore.callSoon}, in a context of the caller's choice.
    *
-   * @param options - `context`: what `captureContext()` or `new AsyncResource()` gave.
+   * @param options - `context`: an `AsyncResource`, or null for the loop's own context.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - a wrong option, or `callback` is no function.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    */
   callSoonWith<A extends unknown[]>(
     options: { context?: ContextSnapshot | null },
@@ -234,6 +236,8 @@ export class LoopCore implements BatchOwner {
    * Suspends: never.
    *
    * @param whenMs - Milliseconds on the clock of `loop.time()`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `whenMs` is no number, or NaN.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    * @source CPython 3.13 `loop.call_at`
    */
   callAt<A extends unknown[]>(whenMs: number, callback: (...args: A) => unknown, ...args: A): TimerHandle {
@@ -308,6 +312,7 @@ export class LoopCore implements BatchOwner {
    *
    * Suspends: never. Before the loop runs, it makes the next run end after one turn.
    *
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    * @source CPython 3.13 `loop.stop`
    */
   stop(): void {
@@ -426,8 +431,11 @@ export class LoopCore implements BatchOwner {
       batch.begin();
       result = batch.run();
     }
+    const isOver = result === abi.TURN_DONE;
+    // The thread host calls from within a callback of Node's, so that leaving the turn drains nothing.
+    if (isOver && this.#native.host === 'thread' && !batch.leave()) result = abi.TURN_DRAIN;
     control[abi.CTL_TURN_RESULT] = result;
-    if (result === abi.TURN_DONE) {
+    if (isOver) {
       this.#isBatchOver = true;
       // A slab goes only when no completion that names it is left.
       const isReaped = control[abi.CTL_COMPLETION_HEAD] === control[abi.CTL_COMPLETION_TAIL];
@@ -510,6 +518,7 @@ export class LoopCore implements BatchOwner {
    * Sets who hears of errors that nobody can catch; null restores the default, which writes them to
    * standard error.
    *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - neither a function nor null.
    * @source CPython 3.13 `loop.set_exception_handler`
    */
   setExceptionHandler(handler: ExceptionHandler | null): void {
@@ -525,6 +534,7 @@ export class LoopCore implements BatchOwner {
   /**
    * Hands an error to the exception handler; one that throws is replaced by the default.
    *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `context` is no object, or has no message.
    * @source CPython 3.13 `loop.call_exception_handler`
    */
   callExceptionHandler(context: ExceptionContext): void {
@@ -562,9 +572,38 @@ export class LoopCore implements BatchOwner {
     else context.runInAsyncScope(report);
   }
 
+  /**
+   * Callbacks and steps that run at least this long are reported while anybody listens; milliseconds.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - no number, or less than 0.
+   * @source CPython 3.13 `loop.slow_callback_duration`
+   */
+  get slowCallbackDuration(): number {
+    return this.#slowCallbackDuration;
+  }
+
+  set slowCallbackDuration(durationMs: number) {
+    validateNumber('slowCallbackDuration', durationMs, 0);
+    this.#slowCallbackDuration = durationMs;
+  }
+
+  /**
+   * Hears of slow callbacks; in debug mode they are written to standard error as well.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - neither a function nor null.
+   */
+  get onSlowCallback(): ((event: SlowCallback) => void) | null {
+    return this.#onSlowCallback;
+  }
+
+  set onSlowCallback(listener: ((event: SlowCallback) => void) | null) {
+    if (listener !== null) validateFunction('onSlowCallback', listener);
+    this.#onSlowCallback = listener;
+  }
+
   /** @internal */
   _watchesSlowCallbacks(): boolean {
-    return this.onSlowCallback !== null;
+    return this.#onSlowCallback !== null;
   }
 
   /** @internal */
@@ -572,7 +611,7 @@ export class LoopCore implements BatchOwner {
     const event: SlowCallback = { handle, durationMs, loop: this };
     slowCallbackChannel.publish(event);
     try {
-      this.onSlowCallback?.(event);
+      this.#onSlowCallback?.(event);
     } catch (error) {
       this.callExceptionHandler({ message: 'Exception in onSlowCallback', exception: error, handle });
     }
