@@ -83,6 +83,10 @@ class FakeLoopCore {
     return timer;
   }
 
+  getExceptionHandler(): () => void {
+    return () => undefined;
+  }
+
   callExceptionHandler(context: ExceptionContext): void {
     this.errors.push(context);
   }
