@@ -1,5 +1,5 @@
 // Runs a whole program: makes a loop, runs the main coroutine, and leaves nothing behind.
-import { InvalidStateError } from './base/errors.js';
+import { InvalidStateError, invalidReturnValue } from './base/errors.js';
 import { validateBoolean, validateFunction, validateNumber, validateObject } from './base/validate.js';
 import { runningLoop, type LoopOptions } from './core/loop.js';
 import { watchForDeadlock } from './deadlock.js';
@@ -50,13 +50,22 @@ export class Runner implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** The loop; made when it is first asked for. */
+  /**
+   * The loop; made when it is first asked for.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the runner is closed.
+   * @throws TypeError `ERR_INVALID_RETURN_VALUE` - what `loopFactory` made is no event loop.
+   */
   get loop(): EventLoop {
     if (this.#isClosed) throw new InvalidStateError('The runner is closed');
     if (this.#loop === null) {
       const { debug, loopFactory } = this.#options;
       const options: LoopOptions = debug === undefined ? {} : { debug };
-      this.#loop = loopFactory === undefined ? new EventLoop(options) : loopFactory(options);
+      const loop: unknown = loopFactory === undefined ? new EventLoop(options) : loopFactory(options);
+      if (!(loop instanceof EventLoop)) {
+        throw invalidReturnValue('options.loopFactory', 'an instance of EventLoop', loop);
+      }
+      this.#loop = loop;
     }
     return this.#loop;
   }
@@ -69,6 +78,7 @@ export class Runner implements AsyncDisposable {
    *
    * @param main - A generator, a generator function or an async function.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `main` is no coroutine.
+   * @throws TypeError `ERR_INVALID_RETURN_VALUE` - what `loopFactory` made is no event loop.
    * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already, or the
    *   runner is closed.
    */
@@ -118,6 +128,7 @@ export class Runner implements AsyncDisposable {
  * @param main - A generator, a generator function or an async function.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `main` is no coroutine, or
  *   an option is wrong.
+ * @throws TypeError `ERR_INVALID_RETURN_VALUE` - what `loopFactory` made is no event loop.
  * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already.
  * @example
  * ```ts

@@ -180,15 +180,18 @@ export type ArgumentTypeError = TypeError & { code: 'ERR_INVALID_ARG_TYPE' };
 /** An error as Node makes it for an argument out of range. */
 export type ArgumentRangeError = RangeError & { code: 'ERR_OUT_OF_RANGE' };
 
+/** An error as Node makes it for a function of the caller that returned the wrong thing. */
+export type ReturnValueError = TypeError & { code: 'ERR_INVALID_RETURN_VALUE' };
+
 /**
  * The error for an argument of a wrong type.
  *
  * @param name - The argument, or `options.property`.
- * @param expected - Follows "must be": `'of type number'`, `'a string or a Buffer'`.
+ * @param expected - Follows "expected": `'a number'`, `'a string or a Buffer'`.
  * @param got - What came instead.
  */
 export function invalidArgType(name: string, expected: string, got: unknown): ArgumentTypeError {
-  const error = new TypeError(`The "${name}" ${kindOf(name)} must be ${expected}; got ${describe(got)}`);
+  const error = new TypeError(`The "${name}" ${kindOf(name)}: expected ${expected}, got ${describe(got)}`);
   return Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' as const });
 }
 
@@ -196,12 +199,26 @@ export function invalidArgType(name: string, expected: string, got: unknown): Ar
  * The error for an argument of the right type that is out of range.
  *
  * @param name - The argument, or `options.property`.
- * @param expected - Follows "must be": `'an integer from 0 to 65535'`.
+ * @param expected - Follows "expected": `'an integer from 0 to 65535'`.
  * @param got - What came instead.
  */
 export function outOfRange(name: string, expected: string, got: unknown): ArgumentRangeError {
-  const error = new RangeError(`The "${name}" ${kindOf(name)} must be ${expected}; got ${inspectShort(got)}`);
+  const error = new RangeError(
+    `The "${name}" ${kindOf(name)}: expected ${expected}, got ${inspectShort(got)}`,
+  );
   return Object.assign(error, { code: 'ERR_OUT_OF_RANGE' as const });
+}
+
+/**
+ * The error for a function of the caller that returned the wrong thing.
+ *
+ * @param name - The function, as the caller passed it: `options.loopFactory`.
+ * @param expected - Follows "expected": `'an instance of EventLoop'`.
+ * @param got - What it returned.
+ */
+export function invalidReturnValue(name: string, expected: string, got: unknown): ReturnValueError {
+  const error = new TypeError(`The result of "${name}": expected ${expected}, got ${describe(got)}`);
+  return Object.assign(error, { code: 'ERR_INVALID_RETURN_VALUE' as const });
 }
 
 function kindOf(name: string): string {
@@ -215,11 +232,10 @@ function inspectShort(value: unknown): string {
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}...`;
 }
 
-/** Names a value and its type, for the end of "must be X; got Y". */
+/** Names a value so that its type is seen, for the end of "expected X, got Y". */
 export function describe(value: unknown): string {
-  if (value === undefined || value === null) return String(value);
   if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`;
-  if (typeof value !== 'object') return `${typeof value} (${inspectShort(value)})`;
+  if (typeof value !== 'object' || value === null) return inspectShort(value);
   const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null;
   const name = prototype?.constructor?.name;
   return typeof name === 'string' && name !== '' ? `an instance of ${name}` : inspectShort(value);

@@ -5,7 +5,7 @@ type AnyFunction = (...args: never[]) => unknown;
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` cannot be called. */
 export function validateFunction(name: string, value: unknown): asserts value is AnyFunction {
-  if (typeof value !== 'function') throw invalidArgType(name, 'of type function', value);
+  if (typeof value !== 'function') throw invalidArgType(name, 'a function', value);
 }
 
 /**
@@ -21,7 +21,7 @@ export function validateNumber(
   min = -Infinity,
   max = Infinity,
 ): asserts value is number {
-  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number', value);
   // NaN fails every comparison.
   if (!(value >= min && value <= max)) {
     throw outOfRange(name, `a number${describeRange(min, max) || ' other than NaN'}`, value);
@@ -41,7 +41,7 @@ export function validateInteger(
   min = Number.MIN_SAFE_INTEGER,
   max = Number.MAX_SAFE_INTEGER,
 ): asserts value is number {
-  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (typeof value !== 'number') throw invalidArgType(name, 'a number', value);
   if (Number.isInteger(value) && value >= min && value <= max) return;
   throw outOfRange(name, `an integer${describeRange(min, max)}`, value);
 }
@@ -56,12 +56,12 @@ function describeRange(min: number, max: number): string {
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` */
 export function validateString(name: string, value: unknown): asserts value is string {
-  if (typeof value !== 'string') throw invalidArgType(name, 'of type string', value);
+  if (typeof value !== 'string') throw invalidArgType(name, 'a string', value);
 }
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` */
 export function validateBoolean(name: string, value: unknown): asserts value is boolean {
-  if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+  if (typeof value !== 'boolean') throw invalidArgType(name, 'a boolean', value);
 }
 
 /**
@@ -71,7 +71,7 @@ export function validateBoolean(name: string, value: unknown): asserts value is 
  */
 export function validateObject(name: string, value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalidArgType(name, 'of type object', value);
+    throw invalidArgType(name, 'an object', value);
   }
 }
 
@@ -112,9 +112,15 @@ export function validateInstance<T>(
   if (!(value instanceof type)) throw invalidArgType(name, `an instance of ${type.name}`, value);
 }
 
-/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` does not look like an AbortSignal. */
+/**
+ * Accepts what has the parts of an AbortSignal that are used here: also one of another realm.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
 export function validateAbortSignal(name: string, value: unknown): asserts value is AbortSignal {
-  if (typeof value !== 'object' || value === null || !('aborted' in value)) {
+  const { aborted, addEventListener, removeEventListener } = (value ?? {}) as Partial<AbortSignal>;
+  const canBeHeard = typeof addEventListener === 'function' && typeof removeEventListener === 'function';
+  if (typeof aborted !== 'boolean' || !canBeHeard) {
     throw invalidArgType(name, 'an instance of AbortSignal', value);
   }
 }
@@ -127,7 +133,9 @@ export function validateAbortSignal(name: string, value: unknown): asserts value
 export function refuseCoroutine(callback: unknown): void {
   const name = (callback as { constructor?: { name?: unknown } }).constructor?.name;
   if (name === 'AsyncFunction' || name === 'GeneratorFunction' || name === 'AsyncGeneratorFunction') {
-    const error = new TypeError('The "callback" argument must be a plain function; got a coroutine function');
+    const error = new TypeError(
+      'The "callback" argument: expected a plain function, got a coroutine function',
+    );
     throw Object.assign(error, { code: 'ERR_INVALID_ARG_TYPE' });
   }
 }

@@ -23,6 +23,10 @@ export interface ExceptionContext {
   protocol?: unknown;
   /** The stream or connection that was served. */
   transport?: unknown;
+  /** The socket concerned. */
+  socket?: unknown;
+  /** The asynchronous generator concerned. */
+  asyncGenerator?: unknown;
   /** The server that accepts. */
   server?: unknown;
   /** Where the object was made, in debug mode. */

@@ -58,7 +58,10 @@ export const DEFAULT_MAX_BATCH = 100_000;
 export function validateLoopOptions(options: LoopOptions): void {
   validateObject('options', options);
   if (options.clock !== undefined) validateMethods('options.clock', options.clock, ['now', 'sleepTime']);
-  if (options.policy !== undefined) validateMethods('options.policy', options.policy, ['push', 'pop']);
+  if (options.policy !== undefined) {
+    validateMethods('options.policy', options.policy, ['push', 'pop']);
+    validateNumber('options.policy.size', options.policy.size, 0);
+  }
   if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
   if (options.backend !== undefined) validateOneOf('options.backend', options.backend, BACKENDS);
   if (options.host !== undefined) validateOneOf('options.host', options.host, HOSTS);

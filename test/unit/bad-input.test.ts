@@ -31,6 +31,8 @@ interface Row {
   argument: string;
   types?: readonly unknown[];
   ranges?: readonly unknown[];
+  /** What a function of the caller must not return. */
+  results?: readonly unknown[];
   call: Call;
 }
 
@@ -44,7 +46,7 @@ const noNumbers = [undefined, null, '5', {}, [5], 5n, true];
 const noOptionalNumbers = noNumbers.slice(1);
 const noOptionalBooleans = [null, 0, 'true', {}];
 const noOptionalStrings = [null, 5, {}, ['text']];
-const noSignals = [null, 5, 'text', {}];
+const noSignals = [null, 5, 'text', {}, { aborted: false }, new EventTarget()];
 const noCoroutines = [undefined, null, 5, 'text', {}, Promise.resolve()];
 const noContexts = [5, 'text', {}, []];
 const noBytes = [undefined, null, 5, {}, [1, 2], true];
@@ -54,7 +56,7 @@ const rows: Row[] = [];
 function row(
   name: string,
   argument: string,
-  values: { types?: readonly unknown[]; ranges?: readonly unknown[] },
+  values: Pick<Row, 'types' | 'ranges' | 'results'>,
   call: Call,
 ): void {
   rows.push({ name, argument, ...values, call });
@@ -106,6 +108,12 @@ for (const method of ['push', 'pop']) {
     (_, value) => new EventLoop({ policy: { ...policy, [method]: value } as never }),
   );
 }
+row(
+  'EventLoop',
+  'options.policy.size',
+  { types: noNumbers, ranges: [NaN, -1] },
+  (_, value) => new EventLoop({ policy: { size: value as never, push: nothing, pop: () => undefined } }),
+);
 row('EventLoop.callSoon', 'callback', { types: noFunctions }, ({ loop }, value) => loop.callSoon(value));
 row('EventLoop.callSoonThreadsafe', 'callback', { types: noFunctions }, ({ loop }, value) =>
   loop.callSoonThreadsafe(value),
@@ -204,6 +212,12 @@ options('Runner', (_, value) => new Runner(value), {
   loopFactory: { types: noFunctions.slice(1) },
   graceMs: { types: noOptionalNumbers, ranges: [NaN, -1] },
 });
+row(
+  'Runner',
+  'options.loopFactory',
+  { results: [undefined, null, 5, {}, Promise.resolve()] },
+  (_, value) => new Runner({ loopFactory: () => value as never }).loop,
+);
 row('Runner.run', 'coroutine', { types: noCoroutines }, ({ runner }, value) => runner.run(value));
 row('run', 'coroutine', { types: noCoroutines }, (_, value) => evloop.run(value));
 options('run', (_, value) => evloop.run(coroutine(), value), {
@@ -422,7 +436,11 @@ function expectRefusal(call: () => unknown, argument: string, name: string, code
     error = thrown as Error & { code?: unknown };
   }
   const kind = argument.includes('.') ? 'property' : 'argument';
-  expect(error.message).toMatch(new RegExp(`(^|: )The "${escape(argument)}" ${kind} must be .+; got .+$`));
+  const what =
+    code === 'ERR_INVALID_RETURN_VALUE'
+      ? `The result of "${escape(argument)}"`
+      : `The "${escape(argument)}" ${kind}`;
+  expect(error.message).toMatch(new RegExp(`(^|: )${what}: expected .+, got .+$`));
   expect(error.code).toBe(code);
   expect(error.name).toBe(name);
   expect(error).toBeInstanceOf(name === 'TypeError' ? TypeError : RangeError);
@@ -443,7 +461,7 @@ function groupRows(): Map<string, Row[]> {
 }
 
 describe.each([...byName])('%s', (_, group) => {
-  for (const { argument, types = [], ranges = [], call } of group) {
+  for (const { argument, types = [], ranges = [], results = [], call } of group) {
     for (const value of types) {
       test(`${argument}: ${describeValue(value)} is of a wrong type`, () => {
         expectRefusal(() => call(fixture, value), argument, 'TypeError', 'ERR_INVALID_ARG_TYPE');
@@ -452,6 +470,11 @@ describe.each([...byName])('%s', (_, group) => {
     for (const value of ranges) {
       test(`${argument}: ${describeValue(value)} is out of range`, () => {
         expectRefusal(() => call(fixture, value), argument, 'RangeError', 'ERR_OUT_OF_RANGE');
+      });
+    }
+    for (const value of results) {
+      test(`${argument}: ${describeValue(value)} is no result of it`, () => {
+        expectRefusal(() => call(fixture, value), argument, 'TypeError', 'ERR_INVALID_RETURN_VALUE');
       });
     }
   }

@@ -137,6 +137,11 @@ test('bad arguments', () => {
   for (const options of [5, { debug: 'yes' }, { loopFactory: 5 }, { graceMs: '5' }]) {
     expect(() => run(main, options as any)).toThrow(type);
   }
+  for (const made of [undefined, null, 5, {}]) {
+    expect(() => run(main, { loopFactory: () => made as never })).toThrow(
+      expect.objectContaining({ name: 'TypeError', code: 'ERR_INVALID_RETURN_VALUE' }),
+    );
+  }
   expect(() => run(main, { graceMs: -1 })).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
   expect(EventLoop.current()).toBeUndefined();
 });

@@ -6,6 +6,7 @@ import {
   FatalError,
   InvalidStateError,
   invalidArgType,
+  invalidReturnValue,
   isCancelled,
   LoopClosedError,
   outOfRange,
@@ -77,28 +78,35 @@ test('a lost connection is a reset', () => {
 test.each([
   [undefined, 'undefined'],
   [null, 'null'],
-  ['abc', "string ('abc')"],
-  [12, 'number (12)'],
-  [true, 'boolean (true)'],
-  [5n, 'bigint (5n)'],
-  [Symbol('s'), 'symbol (Symbol(s))'],
+  ['abc', "'abc'"],
+  ['5', "'5'"],
+  [12, '12'],
+  [true, 'true'],
+  [5n, '5n'],
+  [Symbol('s'), 'Symbol(s)'],
   [[], 'an instance of Array'],
   [new Map(), 'an instance of Map'],
   [Object.create(null), '[Object: null prototype] {}'],
   [function named() {}, 'function named'],
   [() => undefined, 'a function'],
-  ['a'.repeat(100), `string ('${'a'.repeat(27)}...)`],
+  ['a'.repeat(100), `'${'a'.repeat(27)}...`],
 ])('describe(%o)', (value, expected) => {
   expect(describeValue(value)).toBe(expected);
 });
 
-test('argument errors have the class, code and message of Node', () => {
-  const type = invalidArgType('host', 'of type string', 5);
+test('argument errors have the class and code of Node, and say what was expected and what came', () => {
+  const type = invalidArgType('host', 'a string', 5);
   expect(type).toBeInstanceOf(TypeError);
   expect(type.code).toBe('ERR_INVALID_ARG_TYPE');
-  expect(type.message).toBe('The "host" argument must be of type string; got number (5)');
+  expect(type.message).toBe('The "host" argument: expected a string, got 5');
   const range = outOfRange('options.port', 'an integer from 0 to 65535', -1);
   expect(range).toBeInstanceOf(RangeError);
   expect(range.code).toBe('ERR_OUT_OF_RANGE');
-  expect(range.message).toBe('The "options.port" property must be an integer from 0 to 65535; got -1');
+  expect(range.message).toBe('The "options.port" property: expected an integer from 0 to 65535, got -1');
+  const returned = invalidReturnValue('options.loopFactory', 'an instance of EventLoop', 5);
+  expect(returned).toBeInstanceOf(TypeError);
+  expect(returned.code).toBe('ERR_INVALID_RETURN_VALUE');
+  expect(returned.message).toBe(
+    'The result of "options.loopFactory": expected an instance of EventLoop, got 5',
+  );
 });

@@ -11,6 +11,15 @@ import {
   validateString,
 } from '../../../src/base/validate.js';
 
+const noSignals = [
+  {},
+  null,
+  undefined,
+  'x',
+  { aborted: false },
+  { aborted: false, addEventListener: () => 0 },
+];
+
 type Case = [check: (value: any) => void, good: unknown[], badType: unknown[], badRange: unknown[]];
 
 const cases: Record<string, Case> = {
@@ -29,7 +38,7 @@ const cases: Record<string, Case> = {
   object: [(v) => validateObject('x', v), [{}, Object.create(null), new Map()], [null, [], 'x', () => 0], []],
   'one of': [(v) => validateOneOf('x', v, ['a', 'b']), ['a', 'b'], [1, null, undefined], ['c', '']],
   instance: [(v) => validateInstance('x', v, Map), [new Map()], [{}, null, new Set()], []],
-  'abort signal': [(v) => validateAbortSignal('x', v), [AbortSignal.abort()], [{}, null, 'x'], []],
+  'abort signal': [(v) => validateAbortSignal('x', v), [AbortSignal.abort()], noSignals, []],
 };
 
 test.each(Object.entries(cases))('%s', (_name, [check, good, badType, badRange]) => {
@@ -37,19 +46,19 @@ test.each(Object.entries(cases))('%s', (_name, [check, good, badType, badRange])
   for (const value of badType) {
     expect(() => check(value)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
     expect(() => check(value)).toThrow(TypeError);
-    expect(() => check(value)).toThrow(/^The "x" argument must be .+; got .+/);
+    expect(() => check(value)).toThrow(/^The "x" argument: expected .+, got .+/);
   }
   for (const value of badRange) {
     expect(() => check(value)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
     expect(() => check(value)).toThrow(RangeError);
-    expect(() => check(value)).toThrow(/^The "x" argument must be .+; got .+/);
+    expect(() => check(value)).toThrow(/^The "x" argument: expected .+, got .+/);
   }
 });
 
 test('messages say the range', () => {
-  expect(() => validateInteger('n', 1.5)).toThrow('an integer; got 1.5');
-  expect(() => validateInteger('n', -1, 0)).toThrow('an integer of 0 or more; got -1');
-  expect(() => validateNumber('n', 2, -Infinity, 1)).toThrow('a number of 1 or less; got 2');
-  expect(() => validateNumber('n', NaN)).toThrow('a number other than NaN; got NaN');
-  expect(() => validateOneOf('n', 'c', ['a', 'b'])).toThrow(`one of 'a', 'b'; got 'c'`);
+  expect(() => validateInteger('n', 1.5)).toThrow('an integer, got 1.5');
+  expect(() => validateInteger('n', -1, 0)).toThrow('an integer of 0 or more, got -1');
+  expect(() => validateNumber('n', 2, -Infinity, 1)).toThrow('a number of 1 or less, got 2');
+  expect(() => validateNumber('n', NaN)).toThrow('a number other than NaN, got NaN');
+  expect(() => validateOneOf('n', 'c', ['a', 'b'])).toThrow(`one of 'a', 'b', got 'c'`);
 });

@@ -141,9 +141,13 @@ test('the default names everything it knows', () => {
     sourceTraceback: undefined,
   });
   reportException({ message: 'No exception here' });
+  reportException({ message: 'Keys of asyncio', socket: 'fd 5', asyncGenerator: async function* name() {} });
   expect(reports[0]).toMatch(/^evloop: Something failed\n {2}task: \{ name: 'Task-1' \}\nTypeError: wrong\n/);
   expect(reports[0]).not.toContain('sourceTraceback');
   expect(reports[1]).toBe('evloop: No exception here');
+  expect(reports[2]).toBe(
+    'evloop: Keys of asyncio\n  socket: fd 5\n  asyncGenerator: [AsyncGeneratorFunction: name]',
+  );
 });
 
 test('unhandled: report writes and goes on', () =>

@@ -389,7 +389,7 @@ test('yield* of a settled future takes no turn', () => {
 });
 
 test.each([
-  ['42', () => 42, /^Task got bad yield: number \(42\)/],
+  ['42', () => 42, /^Task got bad yield: 42/],
   ['null', () => null, /^Task got bad yield: null/],
   ['a generator', () => (function* () {})(), /yield was used instead of yield\* in <Task/],
   [
@@ -614,7 +614,7 @@ test('a coroutine function that gives neither generator nor promise fails the ta
   const loop = fakeLoop();
   const task = createTaskOn(loop, (() => 5) as any);
   await loop.settle();
-  expect(() => task.result()).toThrow(/returned number \(5\)/);
+  expect(() => task.result()).toThrow(/returned 5/);
 });
 
 test('an async function gets a signal if it declares one, and the task', async () => {
@@ -647,7 +647,7 @@ test('what is no coroutine', () => {
   ]) {
     const create = (): unknown => createTaskOn(loop, value as any);
     expect(create).toThrow(TypeError);
-    expect(create).toThrow(/a coroutine was expected: The "coroutine" argument must be .*; got /);
+    expect(create).toThrow(/a coroutine was expected: The "coroutine" argument: expected .*, got /);
     expect(create).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
   }
   expect(loop.ready).toBe(0);
@@ -731,9 +731,7 @@ test('a task factory gets everything and may make another kind of task', () => {
   expect(task).toBeInstanceOf(Mine);
   expect(calls).toEqual([[loop, options]]);
   taskRoom(loop).factory = (() => 5) as any;
-  expect(() => createTaskOn(loop, function* () {})).toThrow(
-    'The task factory returned number (5), not a task',
-  );
+  expect(() => createTaskOn(loop, function* () {})).toThrow('The task factory returned 5, not a task');
   taskRoom(loop).factory = null;
   expect(createTaskOn(loop, function* () {})).not.toBeInstanceOf(Mine);
 });
