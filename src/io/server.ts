@@ -1,7 +1,7 @@
 // Accepts TCP connections.
 import { isIP } from 'node:net';
 import { inspect } from 'node:util';
-import { systemError } from '../base/errors.js';
+import { InvalidStateError, systemError } from '../base/errors.js';
 import {
   validateBoolean,
   validateFunction,
@@ -17,7 +17,7 @@ import { abi } from '../native/abi.js';
 import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { isGeneratorFunction } from '../task/coroutine.js';
-import type { Future } from '../task/future.js';
+import { awaitNatively, Future } from '../task/future.js';
 import { createTaskOn, type Coroutine, type Task } from '../task/task.js';
 import { Acquisition } from './acquisition.js';
 import { toSocketAddress, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
@@ -118,6 +118,38 @@ class Listener implements CompletionTarget {
   }
 }
 
+/** What waits for a server that nobody means to end: over only when it is cancelled. */
+class Serving extends Future<never> {
+  declare readonly _server: Server;
+  declare _isEnding: boolean;
+  declare _reason: unknown;
+
+  static {
+    awaitNatively(this.prototype);
+  }
+
+  constructor(loop: LoopCore, server: Server) {
+    super(loop);
+    this._server = server;
+    this._isEnding = false;
+    this._reason = undefined;
+  }
+
+  /** Closes the server, and is cancelled when that is over; at once when it is asked a second time. */
+  override cancel(reason?: unknown): boolean {
+    if (this.done()) return false;
+    if (this._isEnding) return super.cancel(reason);
+    this._isEnding = true;
+    this._reason = reason;
+    void this._server.close();
+    return true;
+  }
+
+  _end(): void {
+    super.cancel(this._isEnding ? this._reason : 'the server was closed');
+  }
+}
+
 /**
  * Accepts connections until it is closed.
  *
@@ -131,6 +163,7 @@ export class Server implements ConnectionOwner {
   readonly #connections = new Set<Connection>();
   readonly #addresses: SocketAddress[] = [];
   readonly #over: Once;
+  #serving: Serving | null = null;
   #isReferenced = true;
   #isClosing = false;
 
@@ -172,6 +205,29 @@ export class Server implements ConnectionOwner {
   /** Whether the server accepts connections. */
   isServing(): boolean {
     return !this.#isClosing;
+  }
+
+  /**
+   * Waits until it is cancelled; then closes the server, and waits for the last connection to end as well.
+   * It is cancelled as well when somebody else closes the server.
+   *
+   * Suspends: always. A cancel point; a second cancellation ends the waiting for connections.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the server is closed, or somebody waits already.
+   * @example
+   * ```ts
+   * const server = await listen(async (stream) => void stream.write('hello'), { host: '127.0.0.1' });
+   * const serving = createTask(async () => await server.serveForever());
+   * await sleep(10);
+   * serving.cancel();
+   * ```
+   * @source CPython 3.13 `Server.serve_forever`
+   */
+  serveForever(): Future<never> {
+    if (this.#isClosing) throw new InvalidStateError('The server is closed');
+    if (this.#serving !== null) throw new InvalidStateError('serveForever() was called before');
+    this.#serving = new Serving(this.#loop, this);
+    return this.#serving;
   }
 
   /**
@@ -269,7 +325,10 @@ export class Server implements ConnectionOwner {
   }
 
   #checkOver(): void {
-    if (this.#isOver()) this.#over.happen();
+    if (!this.#isOver()) return;
+    this.#over.happen();
+    this.#serving?._end();
+    this.#serving = null;
   }
 }
 

@@ -459,6 +459,72 @@ describe('a server', () => {
       await waiters[1];
     }));
 
+  test.each([
+    [
+      'a generator',
+      (server: Server) =>
+        function* () {
+          yield* server.serveForever();
+        },
+    ],
+    ['an async function', (server: Server) => async () => await server.serveForever()],
+  ])('that %s serves forever is closed when that is cancelled, which waits for connections', (_, make) =>
+    withEventLoop(async (loop) => {
+      const { server, peer } = await serving();
+      const task = loop.createTask<void>(make(server));
+      await soon(loop);
+      task.cancel('enough');
+      expect(server.isServing()).toBe(false);
+      for (let turn = 0; turn < 5; turn++) await nodeTurn();
+      expect(task.done()).toBe(false);
+      peer.end();
+      const error = await errorOf(task);
+      expect(error).toBeInstanceOf(CancelledError);
+      expect((error as unknown as CancelledError).reason).toBe('enough');
+      expect(server.connectionCount).toBe(0);
+    }),
+  );
+
+  test('that serves forever does not wait for connections when it is cancelled twice', () =>
+    withEventLoop(async (loop) => {
+      const { server, peer } = await serving();
+      const task = loop.createTask(async () => await server.serveForever());
+      await soon(loop);
+      task.cancel('first');
+      await soon(loop);
+      expect(task.done()).toBe(false);
+      task.cancel('second');
+      expect(await errorOf(task)).toMatchObject({ code: 'ABORT_ERR', reason: 'second' });
+      expect(server.connectionCount).toBe(1);
+      peer.end();
+      await server.waitClosed();
+    }));
+
+  test('that serves forever and is closed by somebody else is cancelled', () =>
+    withEventLoop(async () => {
+      const { server, peer } = await serving();
+      const forever = server.serveForever();
+      void server.close();
+      await nodeTurn();
+      expect(forever.done()).toBe(false);
+      peer.end();
+      expect(await errorOf(forever)).toMatchObject({ code: 'ABORT_ERR', reason: 'the server was closed' });
+      expect(forever.cancel()).toBe(false);
+    }));
+
+  test('serves forever once, and not when it is closed', () =>
+    withEventLoop(async () => {
+      const server = await listen(echo, { host: HOST });
+      const forever = server.serveForever();
+      const refused = expect.objectContaining({ name: 'InvalidStateError', code: 'ERR_INVALID_STATE' });
+      expect(() => server.serveForever()).toThrow(refused);
+      expect(forever.cancel()).toBe(true);
+      expect(() => server.serveForever()).toThrow(refused);
+      await server.waitClosed();
+      expect(forever.cancelled()).toBe(true);
+      expect(() => server.serveForever()).toThrow(refused);
+    }));
+
   test('connections that wait to be accepted when it is closed are reset', () =>
     withEventLoop(async (loop) => {
       const server = await listen(echo, { host: HOST });
