@@ -3,7 +3,8 @@
 //   --port N             the port, 4000 by default; when it is taken, a free one
 //   --self-test SECONDS  drives the server from a child process and checks every byte
 //
-// Ctrl-C closes everything. Exit code 0, or 1 when a byte of the self-test was wrong.
+// Ctrl-C closes everything. Exit code 0; 1 when a byte of the self-test was wrong or none came back; 2 when
+// the arguments make no sense.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import process from 'node:process';
@@ -13,11 +14,12 @@ import { EventLoop, createTask, listen, run, sleep } from 'evloop';
 
 const HOST = '127.0.0.1';
 const DEFAULT_PORT = 4000;
-const TERMINAL_INTERVAL_MS = 1000;
-const LOG_INTERVAL_MS = 10_000;
+const STATUS_INTERVAL_MS = 1000;
 /** Clients that do not read what was sent to them are cut off then. */
 const CLOSE_TIMEOUT_MS = 1000;
 const DRIVER = fileURLToPath(new URL('lib/echo-driver.mjs', import.meta.url));
+const LONGEST_TEST_S = 86_400;
+const USAGE = 'usage: npm start -- [--port N] [--self-test SECONDS]';
 const SIGNALS = /** @type {const} */ (['SIGINT', 'SIGTERM']);
 
 const counts = { connections: 0, roundTrips: 0, bytes: 0 };
@@ -60,10 +62,9 @@ const number = (/** @type {number} */ value) => Math.round(value).toLocaleString
 function* showStatus(server) {
   const loop = EventLoop.running();
   const { isTTY } = process.stdout;
-  const intervalMs = isTTY ? TERMINAL_INTERVAL_MS : LOG_INTERVAL_MS;
   let before = { ...loop.statistics(), roundTrips: counts.roundTrips };
   for (;;) {
-    yield* sleep(intervalMs);
+    yield* sleep(STATUS_INTERVAL_MS);
     const now = { ...loop.statistics(), roundTrips: counts.roundTrips };
     const elapsedMs = now.runningMs - before.runningMs;
     const perSecond = (/** @type {'turns' | 'roundTrips'} */ name) =>
@@ -108,6 +109,11 @@ function* selfTest(port, seconds) {
     process.exitCode = 1;
     return;
   }
+  if (totals.exchanges === 0) {
+    console.log('Self-test FAILED: the time was over before anything was exchanged.');
+    process.exitCode = 1;
+    return;
+  }
   const { connections, exchanges, bytes, greatest } = totals;
   const megabytes = (bytes / 1e6).toFixed(1);
   console.log(
@@ -146,8 +152,39 @@ function* main(port, testSeconds) {
   );
 }
 
-const { values } = parseArgs({
-  options: { port: { type: 'string' }, 'self-test': { type: 'string' } },
-});
-const testSeconds = values['self-test'];
-await run(main(Number(values.port ?? DEFAULT_PORT), testSeconds === undefined ? null : Number(testSeconds)));
+/**
+ * @param {string} name
+ * @param {string | undefined} text
+ * @param {string} expected
+ * @param {(value: number) => boolean} isRight
+ */
+function toNumber(name, text, expected, isRight) {
+  if (text === undefined) return null;
+  const value = text.trim() === '' ? NaN : Number(text);
+  if (!isRight(value)) throw new RangeError(`${name}: expected ${expected}, got '${text}'`);
+  return value;
+}
+
+function readArguments() {
+  const { values } = parseArgs({ options: { port: { type: 'string' }, 'self-test': { type: 'string' } } });
+  const isPort = (/** @type {number} */ value) => Number.isInteger(value) && value >= 0 && value <= 65_535;
+  const isDuration = (/** @type {number} */ value) => value > 0 && value <= LONGEST_TEST_S;
+  const duration = `a number of seconds above 0 and up to ${LONGEST_TEST_S}`;
+  return {
+    port: toNumber('--port', values.port, 'an integer from 0 to 65535', isPort) ?? DEFAULT_PORT,
+    testSeconds: toNumber('--self-test', values['self-test'], duration, isDuration),
+  };
+}
+
+function readArgumentsOrExit() {
+  try {
+    return readArguments();
+  } catch (error) {
+    console.error(/** @type {Error} */ (error).message);
+    console.error(USAGE);
+    return process.exit(2);
+  }
+}
+
+const { port, testSeconds } = readArgumentsOrExit();
+await run(main(port, testSeconds));

@@ -169,6 +169,43 @@ describe('npm start', () => {
     expect(output).toMatch(/Self-test ok: 8 connections, [\d,]+ exchanges .* every byte came back right\./);
   });
 
+  test('a self-test that exchanges nothing fails', async () => {
+    const server = start('--port', '0', '--self-test', '0.000001');
+    expect(await server.exitCode(), server.output).toBe(1);
+    expect(server.output).toContain('Self-test FAILED: the time was over before anything was exchanged.');
+  });
+
+  test.each([
+    ['--self-test', 'abc'],
+    ['--self-test', '0'],
+    ['--self-test', '-1'],
+    ['--self-test', ''],
+    ['--self-test', 'Infinity'],
+    ['--port', '80.5'],
+    ['--port', '65536'],
+  ])('%s %j is refused', async (name, value) => {
+    const server = start(`${name}=${value}`);
+    expect(await server.exitCode()).toBe(2);
+    expect(server.output).toMatch(new RegExp(`^${name}: expected .*, got '${value}'\nusage: npm start`));
+  });
+
+  test('an unknown argument gives the usage', async () => {
+    const server = start('--other');
+    expect(await server.exitCode()).toBe(2);
+    expect(server.output).toMatch(/^Unknown option '--other'.*\nusage: npm start/s);
+  });
+
+  test('the status is told every second, also when there is no terminal', async () => {
+    const server = start('--port', '0');
+    const status = /^0 connections, 0 round trips\/s, [\d,]+ turns\/s, loop utilisation \d+ %$/m;
+    await server.printed(/evloop echoes/);
+    const begin = performance.now();
+    await server.printed(status);
+    expect(performance.now() - begin).toBeLessThan(5000);
+    server.child.kill('SIGTERM');
+    await outputOf(server);
+  });
+
   test('the self-test notices a wrong byte', async () => {
     let bytes = 0;
     const liar = net.createServer((socket) => {
