@@ -104,7 +104,7 @@ export const bars = [
   },
   { table: 'idle/10s', metric: 'main', contender: 'evloop', limit: 0, margin: 1 },
   { table: 'idle/10s', metric: 'calls', contender: 'evloop', limit: 0, margin: 1 },
-  ...['fileP50', 'timeoutP50'].map((metric) => ({
+  ...['http', 'fileP50', 'timeoutP50'].map((metric) => ({
     table: 'coexistence/node',
     metric,
     contender: 'beside evloop',
@@ -112,14 +112,14 @@ export const bars = [
     limit: 3,
     margin: WIDE_MARGIN,
   })),
-  {
+  ...['echo', 'callLaterP50'].map((metric) => ({
     table: 'coexistence/evloop',
-    metric: 'callLaterP50',
+    metric,
     contender: 'beside node:http',
     rival: 'alone',
     limit: 3,
     margin: WIDE_MARGIN,
-  },
+  })),
   ...['http', 'echo'].map((metric) => ({
     table: 'coexistence/both',
     metric,

@@ -76,8 +76,9 @@ class Engine {
 
   // Carries out everything JS submitted; the send slab is free afterwards.
   void Drain();
-  // Looks for readiness without blocking and performs the input that is possible.
-  void Poll();
+  // Looks for readiness without blocking, takes up to `max_events` of it, and performs the input
+  // that is possible.
+  void Poll(uint32_t max_events);
   // Completes the timers that are due at `now_ms`, which becomes the turn's time.
   void Expire(double now_ms);
   bool HasCompletions() const;

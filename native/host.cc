@@ -8,6 +8,17 @@ namespace evloop {
 
 namespace {
 
+// Events taken from the poller at a time. Each is about 7 us of work, and what else the process
+// serves waits for all of them: while there is anything else, few are taken. Then a request of
+// node:http beside 50 busy connections takes 3 times as long as alone, instead of 5; taking few
+// always would make a round trip 2 % dearer.
+constexpr uint32_t kEventsAlone = 32;
+constexpr uint32_t kEventsBesideOthers = 8;
+// A round of the runtime's loop without callbacks of others is shorter.
+constexpr double kEmptyRoundMs = 0.012;
+// How long others count as busy after they were seen.
+constexpr double kOthersMs = 10;
+
 double Read(const uint32_t* control, uint32_t index) {
   double value;
   memcpy(&value, control + index * 2, sizeof(value));
@@ -28,6 +39,12 @@ void Host::Stop() {
 
 double Host::BudgetMs() const { return Read(engine_->control(), CTL_F64_BUDGET_MS); }
 
+// Whoever slept since the last stay is counted as busy too; then there is time enough.
+uint32_t Host::MaxEvents(double now_ms) {
+  if (now_ms - left_ms_ > kEmptyRoundMs) others_until_ms_ = now_ms + kOthersMs;
+  return now_ms < others_until_ms_ ? kEventsBesideOthers : kEventsAlone;
+}
+
 void Host::RunTurns() {
   // A callback that spins the runtime's loop must not re-enter the batch it is part of.
   if (!is_started_ || is_running_) return;
@@ -38,13 +55,14 @@ void Host::RunTurns() {
   control[CTL_WAKEUPS]++;
   const double begin = NowMs();
   const double deadline = begin + BudgetMs();
+  const uint32_t max_events = MaxEvents(begin);
   double now = begin;
   do {
     engine_->Drain();
     // Like asyncio's, a batch is run to its end before anything new is taken from the kernel: what
     // JS has not looked at yet cannot slow a peer down.
     if (control[CTL_TURN_RESULT] == TURN_DONE || control[CTL_READY] == 0) {
-      engine_->Poll();
+      engine_->Poll(max_events);
       engine_->Expire(now);
     }
     if (!engine_->HasCompletions() && control[CTL_READY] == 0) break;
@@ -58,6 +76,7 @@ void Host::RunTurns() {
     now = NowMs();
   } while (is_started_ && control[CTL_TURN_RESULT] == TURN_DONE && now < deadline);
   engine_->Drain();
+  left_ms_ = NowMs();
   const double busy = Read(control, CTL_F64_BUSY_MS) + now - begin;
   memcpy(control + CTL_F64_BUSY_MS * 2, &busy, sizeof(busy));
   control[CTL_IN_HOST] = 0;

@@ -45,11 +45,16 @@ class Host {
   virtual bool DrainsBetweenTurns() const { return true; }
   // How long one stay may last.
   double BudgetMs() const;
+  // How many events one poll may take, for a stay that begins now.
+  uint32_t MaxEvents(double now_ms);
 
   Engine* engine_;
   TurnCaller caller_;
   bool is_started_ = false;
   bool is_running_ = false;
+  // The end of the last stay, and until when the runtime's other work counts as busy; ms.
+  double left_ms_ = 0;
+  double others_until_ms_ = 0;
 };
 
 // Answers null when the runtime lacks what the host needs.

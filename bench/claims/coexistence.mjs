@@ -15,8 +15,9 @@ const MARGIN_SECONDS = 0.5;
 const ECHO_LOAD = { connections: 50, size: 64 };
 /** About as long a turn of Node's loop as the echo's: sharing fairly then doubles the latency of both. */
 const HTTP_LOAD = { connections: 10, http: true };
-const ECHO_PROBE = { connections: 1, size: 64 };
-const HTTP_PROBE = { connections: 1, http: true };
+// What waits for the processor of the loads would count as the server's latency.
+const ECHO_PROBE = { connections: 1, size: 64, isProbe: true };
+const HTTP_PROBE = { connections: 1, http: true, isProbe: true };
 
 /**
  * @param {RunningServer} server

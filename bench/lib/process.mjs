@@ -144,6 +144,7 @@ export async function runProgram(command, { cpu }) {
  * @property {number} [seconds]
  * @property {boolean} [lines]
  * @property {boolean} [http]
+ * @property {boolean} [isProbe] its client runs before every other program
  */
 
 /**
@@ -153,11 +154,12 @@ export async function runProgram(command, { cpu }) {
  * @param {LoadOptions} options
  * @returns {Promise<LoadResult>}
  */
-export async function runLoad({ pid, port }, options) {
+export async function runLoad({ pid, port }, { isProbe = false, ...options }) {
   const args = Object.entries({ ...options, pid }).flatMap(([name, value]) =>
     value === false ? [] : value === true ? [`--${name}`] : [`--${name}`, String(value)],
   );
-  const command = [compileC('echo-load.c'), HOST, String(port), ...args];
+  const program = [compileC('echo-load.c'), HOST, String(port), ...args];
+  const command = isProbe ? ['nice', '-n', '-20', ...program] : program;
   return /** @type {LoadResult} */ (await runProgram(command, { cpu: LOAD_CPU }));
 }
 

@@ -119,6 +119,7 @@ export class TimerHandle extends Handle {
    * Like {@link TimerHandle.reset}, with a deadline on the loop's clock.
    *
    * @param whenMs - Milliseconds of `loop.time()`.
+   * @throws As {@link TimerHandle.reset}.
    */
   resetAt(whenMs: number): this {
     validateNumber('whenMs', whenMs);

@@ -103,7 +103,11 @@ export class Transport implements EndpointSink {
     return this.#protocol;
   }
 
-  /** Hands the connection to another protocol; bytes that are on their way go to the new one. */
+  /**
+   * Hands the connection to another protocol; bytes that are on their way go to the new one.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `protocol` is no object.
+   */
   setProtocol(protocol: Protocol): void {
     validateObject('protocol', protocol);
     this.#protocol = protocol;
