@@ -304,7 +304,12 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     return { local: this.#endpoint.localAddress, peer: this.#endpoint.peerAddress };
   }
 
-  /** Turns Nagle's algorithm off (true, as it is from the start) or on. */
+  /**
+   * Turns Nagle's algorithm off (true, as it is from the start) or on.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `on` is no boolean.
+   * @throws SystemError - the system refuses, as when the stream is closed (`EBADF`).
+   */
   setNoDelay(on = true): this {
     this.#endpoint.setNoDelay(on);
     return this;
@@ -314,6 +319,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    * Turns TCP keep-alive on or off.
    *
    * @param delayMs - Milliseconds of silence before the first probe, rounded up to seconds; 0 is the system's default.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws SystemError - the system refuses, as when the stream is closed (`EBADF`).
    */
   setKeepAlive(on = true, delayMs = 0): this {
     this.#endpoint.setKeepAlive(on, delayMs);
