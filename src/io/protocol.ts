@@ -203,6 +203,23 @@ export class Transport implements EndpointSink {
     return { local: this.#endpoint.localAddress, peer: this.#endpoint.peerAddress };
   }
 
+  /** Lets the connection keep the process alive, as it does from the start. */
+  ref(): this {
+    this.#endpoint.ref();
+    return this;
+  }
+
+  /** Lets the process exit while the connection is open. */
+  unref(): this {
+    this.#endpoint.unref();
+    return this;
+  }
+
+  /** Whether the connection keeps the process alive. */
+  hasRef(): boolean {
+    return this.#endpoint.hasRef();
+  }
+
   /** Calls the protocol; an error closes the connection. @internal */
   _call(call: (protocol: Protocol) => void): void {
     try {

@@ -575,6 +575,26 @@ describe.each([
       await close();
     }));
 
+  test('counts as a reference until the transport is closed, unless it is unreferenced', () =>
+    withEventLoop(async (loop) => {
+      const { protocol, transport, close } = await open(loop, () => new Recorder());
+      await until('connectionMade', () => protocol.calls.length === 1);
+      const references = (): number => loop.statistics().references;
+      const before = references();
+      expect(transport.hasRef()).toBe(true);
+      expect(transport.unref().unref().hasRef()).toBe(false);
+      expect(references()).toBe(before - 1);
+      expect(transport.ref().ref().hasRef()).toBe(true);
+      expect(references()).toBe(before);
+      transport.unref();
+      transport.close();
+      await until('connectionLost', () => protocol.isLost);
+      expect(references()).toBe(before - 1);
+      transport.ref();
+      expect(references()).toBe(before - 1);
+      await close();
+    }));
+
   test('knows both addresses, also when it is lost', () =>
     withEventLoop(async (loop) => {
       const { protocol, peer, transport, close } = await open(loop, () => new Recorder());
