@@ -30,6 +30,7 @@ export { run, Runner, type RunOptions } from './run.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export { createTask, currentTask } from './task/current.js';
 export { Future } from './task/future.js';
+export { interval, Interval, type IntervalOptions, type MissedTicks } from './task/interval.js';
 export { sleep } from './task/sleep.js';
 export { Task, type Coroutine, type TaskFactory, type TaskOptions } from './task/task.js';
 export { TaskTracker } from './task/tracker.js';

@@ -204,6 +204,13 @@ row('Future.removeDoneCallback', 'callback', { types: noFunctions }, ({ future }
   future.removeDoneCallback(value),
 );
 row('sleep', 'delayMs', delays, (_, value) => evloop.sleep(value));
+row('interval', 'periodMs', { types: noNumbers, ranges: [NaN, 0, -1, Infinity, -Infinity] }, (_, value) =>
+  evloop.interval(value),
+);
+options('interval', (_, value) => evloop.interval(10, value), {
+  missed: { types: [null, 5, {}], ranges: ['', 'catchUp'] },
+  startAt: { types: noOptionalNumbers, ranges: [NaN, Infinity, -Infinity] },
+});
 
 // Programs
 
@@ -344,6 +351,7 @@ const takesEverything: Record<string, string> = {
   SystemError: 'reports a failure, and must not fail itself',
   TimeoutError: 'as Error does',
   isCancelled: 'asks about any value',
+  Interval: 'made by interval()',
   Handle: 'abstract; its subclasses are of the library',
   TimerHandle: 'made by callLater() and callAt()',
   Server: 'made by listen() and createServer()',
