@@ -1,19 +1,7 @@
 // The memory that JS and native share, and JS's ends of the two rings (layout: native/abi.h).
 import { abi } from './abi.js';
 
-// To the engine, what another module exports is a variable: read and checked at each use. Copies are
-// constants.
-const SUBMISSION_HEAD = abi.CTL_SUBMISSION_HEAD;
-const SUBMISSION_TAIL = abi.CTL_SUBMISSION_TAIL;
-const IN_HOST = abi.CTL_IN_HOST;
-const WAKE_REQUESTED = abi.CTL_WAKE_REQUESTED;
-const CAPACITY = abi.SUBMISSION_CAPACITY;
-const TIMER_START = abi.OP_TIMER_START;
-const TIMER_START_IN = abi.OP_TIMER_START_IN;
-const NOP = abi.OP_NOP;
-const SEND = abi.OP_SEND;
-
-const SUBMISSION_MASK = CAPACITY - 1;
+const SUBMISSION_MASK = abi.SUBMISSION_CAPACITY - 1;
 const GENERATION_MASK = 0x7fffffff;
 const ENTRY_SHIFT = Math.log2(abi.ENTRY_WORDS);
 
@@ -76,8 +64,8 @@ export class Rings {
   submitTimer(op: number, index: number, timeMs: number): number {
     // The most frequent submission, hence written out.
     const control = this.control;
-    const position = control[SUBMISSION_TAIL]!;
-    if ((position - control[SUBMISSION_HEAD]!) >>> 0 === CAPACITY) this.#owner.flush();
+    const position = control[abi.CTL_SUBMISSION_TAIL]!;
+    if ((position - control[abi.CTL_SUBMISSION_HEAD]!) >>> 0 === abi.SUBMISSION_CAPACITY) this.#owner.flush();
     const generation = position & GENERATION_MASK;
     const entry = (position & SUBMISSION_MASK) << ENTRY_SHIFT;
     const words = this.submissions;
@@ -85,27 +73,27 @@ export class Rings {
     words[entry + 1] = index;
     words[entry + 2] = generation;
     this.#doubles[(entry >> 1) + 3] = timeMs;
-    control[SUBMISSION_TAIL] = position + 1;
-    if (control[IN_HOST] === 0 && control[WAKE_REQUESTED] === 0) this.#owner.requestTurn();
+    control[abi.CTL_SUBMISSION_TAIL] = position + 1;
+    if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#owner.requestTurn();
     return generation;
   }
 
   /** Takes a timer start back; false when native has already seen it. */
   withdrawTimer(index: number, generation: number): boolean {
     const control = this.control;
-    const head = control[SUBMISSION_HEAD]!;
-    const tail = control[SUBMISSION_TAIL]!;
+    const head = control[abi.CTL_SUBMISSION_HEAD]!;
+    const tail = control[abi.CTL_SUBMISSION_TAIL]!;
     if (((generation - head) & GENERATION_MASK) >= (tail - head) >>> 0) return false;
     const entry = (generation & SUBMISSION_MASK) << ENTRY_SHIFT;
     const words = this.submissions;
     // Positions wrap, so an old one may name an entry of somebody else.
     const op = words[entry];
-    if (op !== TIMER_START && op !== TIMER_START_IN) return false;
+    if (op !== abi.OP_TIMER_START && op !== abi.OP_TIMER_START_IN) return false;
     if (words[entry + 1] !== index || words[entry + 2] !== generation) return false;
     if (((tail - 1) & GENERATION_MASK) === generation) {
-      control[SUBMISSION_TAIL] = tail - 1;
+      control[abi.CTL_SUBMISSION_TAIL] = tail - 1;
     } else {
-      words[entry] = NOP;
+      words[entry] = abi.OP_NOP;
     }
     return true;
   }
@@ -119,17 +107,17 @@ export class Rings {
     nowMs: number,
     onSettled: (index: number, generation: number, deadlineMs: number) => void,
   ): void {
-    const tail = this.control[SUBMISSION_TAIL]!;
+    const tail = this.control[abi.CTL_SUBMISSION_TAIL]!;
     const words = this.submissions;
     const doubles = this.#doubles;
     // Nothing, when all of them were withdrawn.
     for (let left = (tail - first) | 0, position = first; left > 0; left--, position = (position + 1) >>> 0) {
       const entry = (position & SUBMISSION_MASK) << ENTRY_SHIFT;
       const time = (entry + 6) >> 1;
-      if (words[entry] === TIMER_START_IN) {
-        words[entry] = TIMER_START;
+      if (words[entry] === abi.OP_TIMER_START_IN) {
+        words[entry] = abi.OP_TIMER_START;
         doubles[time]! += nowMs;
-      } else if (words[entry] !== TIMER_START) {
+      } else if (words[entry] !== abi.OP_TIMER_START) {
         continue;
       }
       onSettled(words[entry + 1]!, words[entry + 2]!, doubles[time]!);
@@ -139,12 +127,12 @@ export class Rings {
   /** Lengthens the newest entry when it is a send of the same socket that ends at `offset`. */
   extendSend(index: number, generation: number, offset: number, length: number): boolean {
     const control = this.control;
-    const tail = control[SUBMISSION_TAIL]!;
-    if (tail === control[SUBMISSION_HEAD]) return false;
+    const tail = control[abi.CTL_SUBMISSION_TAIL]!;
+    if (tail === control[abi.CTL_SUBMISSION_HEAD]) return false;
     const entry = ((tail - 1) & SUBMISSION_MASK) << ENTRY_SHIFT;
     const words = this.submissions;
     if (
-      words[entry] !== SEND ||
+      words[entry] !== abi.OP_SEND ||
       words[entry + 1] !== index ||
       words[entry + 2] !== generation ||
       words[entry + 3]! + words[entry + 4]! !== offset
@@ -157,14 +145,14 @@ export class Rings {
 
   #reserve(): number {
     const control = this.control;
-    const pending = (control[SUBMISSION_TAIL]! - control[SUBMISSION_HEAD]!) >>> 0;
-    if (pending === CAPACITY) this.#owner.flush();
-    return control[SUBMISSION_TAIL]!;
+    const pending = (control[abi.CTL_SUBMISSION_TAIL]! - control[abi.CTL_SUBMISSION_HEAD]!) >>> 0;
+    if (pending === abi.SUBMISSION_CAPACITY) this.#owner.flush();
+    return control[abi.CTL_SUBMISSION_TAIL]!;
   }
 
   #publish(position: number): void {
     const control = this.control;
-    control[SUBMISSION_TAIL] = position + 1;
-    if (control[IN_HOST] === 0 && control[WAKE_REQUESTED] === 0) this.#owner.requestTurn();
+    control[abi.CTL_SUBMISSION_TAIL] = position + 1;
+    if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#owner.requestTurn();
   }
 }
