@@ -132,6 +132,20 @@ row('EventLoop.callAt', 'callback', { types: noFunctions }, ({ loop }, value) =>
 row('EventLoop.setExceptionHandler', 'handler', { types: [undefined, 5, 'text', {}] }, ({ loop }, value) =>
   loop.setExceptionHandler(value),
 );
+row(
+  'EventLoop.slowCallbackDuration',
+  'slowCallbackDuration',
+  { types: noNumbers, ranges: [NaN, -1] },
+  ({ loop }, value) => (loop.slowCallbackDuration = value),
+);
+row(
+  'EventLoop.onSlowCallback',
+  'onSlowCallback',
+  { types: [undefined, 5, 'text', {}] },
+  ({ loop }, value) => {
+    loop.onSlowCallback = value;
+  },
+);
 for (const name of ['callExceptionHandler', 'defaultExceptionHandler'] as const) {
   row(`EventLoop.${name}`, 'context', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
     loop[name](value),
@@ -182,6 +196,7 @@ for (const [name, make] of Object.entries(makers)) {
 
 // Handles, futures and tasks
 
+row('Task.name', 'name', { types: [undefined, null, 5, {}] }, ({ task }, value) => (task.name = value));
 row('TimerHandle.reset', 'delayMs', delays, ({ timer }, value) => timer.reset(value));
 row('TimerHandle.resetAt', 'whenMs', delays, ({ timer }, value) => timer.resetAt(value));
 const noLoops = [null, 5, 'text', {}];
@@ -509,13 +524,14 @@ function hasParameters(callable: (...args: never[]) => unknown): boolean {
   return !/^[^(]*\(\s*\)/.test(source);
 }
 
-// The public methods of a class that it or a class of the library above it defines.
+// The public methods and setters of a class that it or a class of the library above it defines.
 function methodsOf(type: new (...args: never[]) => object): Map<string, (...args: never[]) => unknown> {
   const methods = new Map<string, (...args: never[]) => unknown>();
   const add = (holder: object): void => {
-    for (const [name, { value }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
-      if (name === 'constructor' || name.startsWith('_') || typeof value !== 'function') continue;
-      if (!methods.has(name)) methods.set(name, value as (...args: never[]) => unknown);
+    for (const [name, { value, set }] of Object.entries(Object.getOwnPropertyDescriptors(holder))) {
+      const method: unknown = set ?? value;
+      if (name === 'constructor' || name.startsWith('_') || typeof method !== 'function') continue;
+      if (!methods.has(name)) methods.set(name, method as (...args: never[]) => unknown);
     }
   };
   const builtIn = [Object.prototype, Error.prototype, Promise.prototype] as object[];
