@@ -5,7 +5,7 @@ const rooms = [
   '^src/core/',
   '^src/task/',
   '^src/io/',
-  '^src/(event-loop|deadlock|run)\\.ts$',
+  '^src/(event-loop|deadlock|signals|run)\\.ts$',
   '^src/index\\.ts$',
 ];
 

@@ -4,6 +4,7 @@ import { validateBoolean, validateFunction, validateNumber, validateObject } fro
 import { runningLoop, type LoopOptions } from './core/loop.js';
 import { watchForDeadlock } from './deadlock.js';
 import { EventLoop } from './event-loop.js';
+import { cancelOnSignals, validateSignals } from './signals.js';
 import { closeCoroutine, validateCoroutine } from './task/coroutine.js';
 import { currentTask } from './task/current.js';
 import type { Future } from './task/future.js';
@@ -21,6 +22,15 @@ export interface RunOptions {
    * @defaultValue 10000
    */
   graceMs?: number;
+  /**
+   * The first of these signals cancels the main coroutine, with the signal's name as the reason. What
+   * `run()` does at the end follows, and the exit code of the process becomes 128 plus the signal's
+   * number unless `process.exitCode` is set. From the first signal on, and once the coroutine is done,
+   * all of them have their default action: a second Ctrl-C ends the process. In the main thread
+   * only; worker threads get no signals.
+   * @defaultValue none
+   */
+  signals?: readonly NodeJS.Signals[];
 }
 
 const DEFAULT_GRACE_MS = 10_000;
@@ -47,6 +57,7 @@ export class Runner implements AsyncDisposable {
     if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
     if (options.loopFactory !== undefined) validateFunction('options.loopFactory', options.loopFactory);
     if (options.graceMs !== undefined) validateNumber('options.graceMs', options.graceMs, 0);
+    if (options.signals !== undefined) validateSignals('options.signals', options.signals);
     this.#options = options;
   }
 
@@ -74,7 +85,8 @@ export class Runner implements AsyncDisposable {
    * Runs a coroutine to its end.
    *
    * Suspends: always. Rejects with what the coroutine threw. When nothing is left that could ever wake
-   * it, the process exits with code 13 and says on standard error which tasks wait for what.
+   * it, the process exits with code 13 and says on standard error which tasks wait for what. Rejects
+   * with a {@link CancelledError} when one of the option's signals came and the coroutine let it.
    *
    * @param main - A generator, a generator function or an async function.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `main` is no coroutine.
@@ -88,11 +100,21 @@ export class Runner implements AsyncDisposable {
       if (runningLoop() !== null) {
         throw new InvalidStateError('run() cannot be called while an event loop is running in this thread');
       }
-      const result = this.loop.runUntilComplete(main);
-      return result.finally(watchForDeadlock(this.loop));
+      this.loop._checkOpen();
     } catch (error) {
       closeCoroutine(main);
       throw error;
+    }
+    return this.#runTask(this.loop, main);
+  }
+
+  async #runTask<T>(loop: EventLoop, main: Coroutine<T>): Promise<T> {
+    const task = loop.createTask(main);
+    const ends = [watchForDeadlock(loop), cancelOnSignals(this.#options.signals ?? [], task)];
+    try {
+      return await loop.runUntilComplete(task);
+    } finally {
+      for (const end of ends) end();
     }
   }
 
@@ -123,7 +145,8 @@ export class Runner implements AsyncDisposable {
  * Runs a program: makes a loop, runs `main` to its end, cancels and awaits whatever is left, and closes
  * the loop.
  *
- * Suspends: always. Rejects with what `main` threw.
+ * Suspends: always. Rejects with what `main` threw, and with a {@link CancelledError} after one of the
+ * option's signals.
  *
  * @param main - A generator, a generator function or an async function.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `main` is no coroutine, or
@@ -136,6 +159,16 @@ export class Runner implements AsyncDisposable {
  *   await sleep(100);
  *   console.log('done');
  * });
+ * ```
+ * @example
+ * ```ts
+ * await run(
+ *   async () => {
+ *     await sleep(10);
+ *     console.log('not interrupted');
+ *   },
+ *   { signals: ['SIGINT', 'SIGTERM'] },
+ * );
  * ```
  * @source CPython 3.13 `asyncio.run`
  */

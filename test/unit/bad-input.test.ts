@@ -229,10 +229,15 @@ options('interval', (_, value) => evloop.interval(10, value), {
 
 // Programs
 
+const programSignals = {
+  types: [null, 5, 'SIGINT', {}, [2], [null], new Set(['SIGINT'])],
+  ranges: [['SIGKILL'], ['SIGINT', 'SIGSTOP'], ['sigint'], [''], ['toString']],
+};
 options('Runner', (_, value) => new Runner(value), {
   debug: { types: noOptionalBooleans },
   loopFactory: { types: noFunctions.slice(1) },
   graceMs: { types: noOptionalNumbers, ranges: [NaN, -1] },
+  signals: programSignals,
 });
 row(
   'Runner',
@@ -246,6 +251,7 @@ options('run', (_, value) => evloop.run(coroutine(), value), {
   debug: { types: noOptionalBooleans },
   loopFactory: { types: noFunctions.slice(1) },
   graceMs: { types: noOptionalNumbers, ranges: [NaN, -1] },
+  signals: programSignals,
 });
 
 // Other threads
