@@ -9,6 +9,7 @@ import { serveProtocols, type ListenOptions, type Server } from './io/server.js'
 import type { Awaitable } from './task/awaitable.js';
 import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
 import { Future } from './task/future.js';
+import { RemoteTasks } from './task/remote-tasks.js';
 import { sleepOn } from './task/sleep.js';
 import {
   createTaskOn,
@@ -203,14 +204,19 @@ export class EventLoop extends LoopCore {
    *
    * Suspends: never.
    *
-   * @param functions - What may be called, by name. A call is scheduled as by `callSoon`.
+   * @param functions - What may be called, by name. A post is scheduled as by `callSoon`; a call is a task.
    * @param options - `capacityBytes`: size of the mailbox, 1024 ... 2^28; 262144 by default.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
-   * @source CPython 3.13 `loop.call_soon_threadsafe`
+   * @source CPython 3.13 `loop.call_soon_threadsafe`, `asyncio.run_coroutine_threadsafe`
    */
   createRemote(functions: RemoteFunctions, options?: { capacityBytes?: number }): RemoteHandle {
     this._checkOpen();
-    return openMailbox(this, functions, options);
+    return openMailbox(
+      this,
+      functions,
+      options,
+      (names, callbacks) => new RemoteTasks(this, names, callbacks),
+    );
   }
 
   // Running

@@ -15,6 +15,7 @@ export { Handle } from './core/handle.js';
 export type { ExceptionHandler, LoopOptions, SlowCallback } from './core/loop.js';
 export { FifoPolicy, type SchedulingPolicy } from './core/policy.js';
 export { LoopRemote, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
+export type { RemoteResult } from './core/remote-calls.js';
 export type { LoopStatistics } from './core/statistics.js';
 export { TimerHandle } from './core/timers.js';
 export { EventLoop } from './event-loop.js';

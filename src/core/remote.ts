@@ -4,6 +4,8 @@
 // (native/mailbox.h), the loop reads it here. The first post since the loop last looked wakes it, the
 // others ride along, so a burst costs one system call.
 //
+// Two functions more than were named start and cancel calls that have an outcome (remote-calls.ts).
+//
 // A full mailbox makes the producer wait until the loop has caught up: nothing is dropped.
 import { types } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
@@ -14,6 +16,7 @@ import { abi } from '../native/abi.js';
 import { binding } from '../native/load.js';
 import { describeFunction, Handle, KIND_CALLBACK } from './handle.js';
 import type { LoopCore } from './loop.js';
+import { PendingCalls, type RemoteResult } from './remote-calls.js';
 
 /** What a worker needs to make a {@link LoopRemote}; send it as workerData or in a message. */
 export interface RemoteHandle {
@@ -25,6 +28,19 @@ export interface RemoteHandle {
 
 /** Functions that other threads may call, by name. */
 export type RemoteFunctions = Record<string, (...args: never[]) => unknown>;
+
+/** One of the functions, for whoever calls it. @internal */
+export type RemoteFunction = (...args: unknown[]) => unknown;
+
+/** What runs calls that have an outcome; each is passed on as it came through the mailbox. @internal */
+export interface CallServer {
+  start(payload: Buffer): void;
+  cancel(payload: Buffer): void;
+  /** The loop is being closed, and the call was not started. */
+  refuse(payload: Buffer): void;
+  /** Tells every thread whose calls are under way. */
+  close(): void;
+}
 
 const DEFAULT_CAPACITY_BYTES = 262144;
 const LEAST_CAPACITY_BYTES = 1024;
@@ -97,12 +113,14 @@ function closeMailbox(words: Int32Array): void {
  *
  * @param functions - What other threads may call. Each call is scheduled like `callSoon`.
  * @param options - `capacityBytes`: size of the mailbox, 1024 ... 2^28, default 262144.
+ * @param serveCalls - Makes what runs calls that have an outcome; without it they are ignored.
  * @internal
  */
 export function openMailbox(
   loop: LoopCore,
   functions: RemoteFunctions,
   options: { capacityBytes?: number } = {},
+  serveCalls: ((names: readonly string[], callbacks: readonly RemoteFunction[]) => CallServer) | null = null,
 ): RemoteHandle {
   validateObject('functions', functions);
   validateObject('options', options);
@@ -111,27 +129,37 @@ export function openMailbox(
   const names = Object.keys(functions);
   const callbacks = names.map((name) => {
     validateFunction(`functions.${name}`, functions[name]);
-    return functions[name] as AnyFunction;
+    return functions[name] as RemoteFunction;
   });
   const buffer = new SharedArrayBuffer(HEADER_BYTES + (capacityBytes & ~3));
   const mailbox = new Mailbox(buffer);
+  const calls = serveCalls?.(names, callbacks) ?? null;
   const schedule = (functionId: number, payload: Buffer | null): void => {
-    loop._push(new RemoteCall(callbacks[functionId]!, payload));
+    if (functionId < names.length) loop._push(new RemoteCall(callbacks[functionId]!, payload));
+    else if (functionId === names.length) calls?.start(payload!);
+    else calls?.cancel(payload!);
+  };
+  const refuse = (functionId: number, payload: Buffer | null): void => {
+    if (functionId === names.length) calls?.refuse(payload!);
   };
   loop._addMailbox(() => mailbox.take(schedule));
-  loop._onClose.push(() => closeMailbox(mailbox.words));
+  loop._onClose.push(() => {
+    // Nothing comes in any more; what is in there is looked through once.
+    Atomics.store(mailbox.words, abi.MAIL_CLOSED, 1);
+    mailbox.take(refuse);
+    calls?.close();
+    closeMailbox(mailbox.words);
+  });
   return { notifierId: loop._native.notifierId, names, buffer, threadId };
 }
-
-type AnyFunction = (...args: unknown[]) => unknown;
 
 // One call of another thread. What it passed is looked at only when it runs, so that an error in
 // there is one of this call.
 class RemoteCall extends Handle {
-  readonly #callback: AnyFunction;
+  readonly #callback: RemoteFunction;
   readonly #payload: Buffer | null;
 
-  constructor(callback: AnyFunction, payload: Buffer | null) {
+  constructor(callback: RemoteFunction, payload: Buffer | null) {
     super(KIND_CALLBACK, null);
     this.#callback = callback;
     this.#payload = payload;
@@ -162,6 +190,7 @@ export class LoopRemote {
   readonly #words: Int32Array;
   readonly #handle: RemoteHandle;
   readonly #ids: ReadonlyMap<string, number>;
+  #calls: PendingCalls | null = null;
 
   /**
    * @param handle - What `loop.createRemote()` gave, in this or another thread.
@@ -200,14 +229,79 @@ export class LoopRemote {
    * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the mailbox is full and this is the loop's own thread.
    */
   post(name: string, ...args: unknown[]): void {
+    const id = this.#idOf(name);
+    const payload = args.length === 0 ? null : serialize(args);
+    this.#checkSize('args', payload);
+    this.#send(id, payload);
+  }
+
+  /**
+   * Calls a function on the loop, and gives its outcome: what the function returns, or what the task
+   * gives that is made of its generator, async function or future. An error keeps its message, stack,
+   * name and code, but not its class; a cancellation is a {@link CancelledError}. Calls and posts of one
+   * thread begin in order. A call that is under way keeps this thread alive.
+   *
+   * Suspends: never, and is no cancel point: the promise that it gives is an ordinary one. Blocks this
+   * thread while the mailbox is full. The promise rejects with {@link LoopClosedError}
+   * `ERR_LOOP_CLOSED` when the loop is closed, and within a second or so when its thread is gone.
+   *
+   * @param name - One of the names given to `createRemote`.
+   * @param args - Anything that `v8.serialize` takes; so has to be what comes back.
+   * @throws RangeError `ERR_OUT_OF_RANGE` - no function of that name, or the arguments exceed the mailbox.
+   * @example
+   * ```ts
+   * // In the worker.
+   * const remote = new LoopRemote(workerData.remote);
+   * const answer = remote.call('progress', 42);
+   * console.log(await answer);
+   * ```
+   * @source CPython 3.13 `asyncio.run_coroutine_threadsafe`
+   */
+  call<T = unknown>(name: string, ...args: unknown[]): RemoteResult<T> {
+    const functionId = this.#idOf(name);
+    const calls = (this.#calls ??= new PendingCalls(() => binding.notify(this.#handle.notifierId)));
+    const id = calls.nextId();
+    const payload = calls.encode(id, functionId, args);
+    this.#checkSize('args', payload);
+    const result = calls.add(id) as Promise<T>;
+    try {
+      this.#send(this.#handle.names.length, payload);
+      // Closed after that, the loop sees the call; before, it may have looked through the mailbox already.
+      if (Atomics.load(this.#words, abi.MAIL_CLOSED) !== 0) throw new LoopClosedError();
+    } catch (error) {
+      calls.fail(id, error);
+    }
+    return Object.assign(result, { cancel: (reason?: unknown) => this.#cancel(calls, id, reason) });
+  }
+
+  #cancel(calls: PendingCalls, id: number, reason: unknown): boolean {
+    if (!calls.has(id)) return false;
+    const payload = calls.encode(id, 0, [reason]);
+    this.#checkSize('reason', payload);
+    try {
+      this.#send(this.#handle.names.length + 1, payload);
+    } catch (error) {
+      // The call hears of a closed loop by itself.
+      if (!(error instanceof LoopClosedError)) throw error;
+    }
+    return true;
+  }
+
+  #idOf(name: string): number {
     validateString('name', name);
     const id = this.#ids.get(name);
     if (id === undefined) throw outOfRange('name', `one of ${[...this.#ids.keys()].join(', ')}`, name);
-    const payload = args.length === 0 ? null : serialize(args);
+    return id;
+  }
+
+  #checkSize(name: string, payload: Buffer | null): void {
     const capacityBytes = this.#words.byteLength - HEADER_BYTES;
     if (payload !== null && payload.length + abi.MAILBOX_RECORD_WORDS * 4 > capacityBytes) {
-      throw outOfRange('args', `of less than ${String(capacityBytes)} bytes when serialized`, payload.length);
+      throw outOfRange(name, `of less than ${String(capacityBytes)} bytes when serialized`, payload.length);
     }
+  }
+
+  #send(id: number, payload: Buffer | null): void {
     while (!this.#tryPost(id, payload));
   }
 

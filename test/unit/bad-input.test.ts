@@ -287,6 +287,16 @@ row('LoopRemote.post', 'args', { ranges: [Buffer.alloc(1e6)] }, ({ remote }, val
   remote.post('call', value),
 );
 
+row(
+  'LoopRemote.call',
+  'name',
+  { types: [undefined, null, 5, {}], ranges: ['', 'other', 'toString', '__proto__'] },
+  ({ remote }, value) => remote.call(value),
+);
+row('LoopRemote.call', 'args', { ranges: [Buffer.alloc(1e6)] }, ({ remote }, value) =>
+  remote.call('call', value),
+);
+
 // Connections
 
 const streamOptions = {
