@@ -405,6 +405,13 @@ napi_value Post(napi_env env, napi_callback_info info) {
   return call.Int(static_cast<int32_t>(result));
 }
 
+// raise(error): the process hears of an uncaught exception, as if it had been thrown to Node.
+napi_value Raise(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  napi_fatal_exception(env, call.arguments[0]);
+  return nullptr;
+}
+
 // now(): monotonic ms.
 napi_value Now(napi_env env, napi_callback_info /*info*/) {
   napi_value result = nullptr;
@@ -417,6 +424,7 @@ napi_value Init(napi_env env, napi_value exports) {
       {"createLoop", nullptr, CreateLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"post", nullptr, Post, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"raise", nullptr, Raise, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

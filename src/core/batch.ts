@@ -6,6 +6,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { channel } from 'node:diagnostics_channel';
 import { abi } from '../native/abi.js';
+import { binding } from '../native/load.js';
 import type { Rings } from '../native/rings.js';
 import { monotonicMs } from './clock.js';
 import type { ContextSnapshot } from './context.js';
@@ -184,10 +185,14 @@ export class Batch {
   // Lets nextTick and promise jobs run; false when native has to do it.
   #drain(): boolean {
     if (drainTicks === null) return false;
-    // What a job throws leaves the turn, so that the process hears of it; native then comes back.
-    this.#rings.control[abi.CTL_TURN_RESULT] = abi.TURN_DRAIN;
-    drainTicks();
-    return true;
+    try {
+      drainTicks();
+      return true;
+    } catch (error) {
+      // Thrown on through a context that was entered, it would find Node's stack of contexts changed.
+      binding.raise(error);
+      return false;
+    }
   }
 
   // Whether this batch has kept Node's own work waiting for long enough.

@@ -59,6 +59,8 @@ export interface Binding {
    * terminated thread must not keep: JavaScript could be interrupted while it held it.
    */
   post(notifierId: number, words: Int32Array, functionId: number, payload: Uint8Array | null): number;
+  /** Hands an error to Node as an uncaught exception; ends the process unless somebody handles those. */
+  raise(error: unknown): void;
   /** Monotonic milliseconds. */
   now(): number;
 }

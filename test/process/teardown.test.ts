@@ -279,14 +279,13 @@ const uncaught: [string, string][] = [
     'a listener of a Node socket',
     `socket.once('data', () => { throw new Error('boom'); }); socket.write('x');`,
   ],
+  [
+    'process.nextTick() of a callback that another one waits behind',
+    `loop.callSoon(() => process.nextTick(() => { throw new Error('boom'); }));
+     loop.callSoon(() => undefined);`,
+  ],
   ['a promise that nobody handles', `loop.callSoon(() => void Promise.reject(new Error('boom')));`],
 ];
-
-// Where the loop drains ticks itself, as another callback is waiting behind this one.
-const UNCAUGHT_IN_DRAIN = `
-  loop.callSoon(() => process.nextTick(() => { throw new Error('boom'); }));
-  loop.callSoon(() => undefined);
-`;
 
 async function endsWithError(fail: string): Promise<void> {
   const { stderr, ...result } = await runProgram(SERVING + fail);
@@ -316,21 +315,6 @@ test.each(uncaught)('an uncaught error in %s ends a process that serves', (_, fa
 
 test.each(uncaught)('an uncaught error in %s that somebody handles leaves the loop sound', (_, fail) =>
   goesOnAfter(fail),
-);
-
-// While async hooks are in use, as by tasks of async functions and every AsyncLocalStorage up to Node 22,
-// the error leaves the scope that Batch.inOwnContext() entered with the id of the tick on top of the stack
-// of ids: Node ends the process with "async hook stack has become corrupted", whoever listens.
-const [major] = process.versions.node.split('.').map(Number);
-const testThatFails = major! < 24 ? test.fails : test;
-
-testThatFails('an uncaught error in process.nextTick() of a callback ends a process that serves', () =>
-  endsWithError(UNCAUGHT_IN_DRAIN),
-);
-
-testThatFails(
-  'an uncaught error in process.nextTick() of a callback that somebody handles leaves the loop sound',
-  () => goesOnAfter(UNCAUGHT_IN_DRAIN),
 );
 
 // The signal comes from outside, while the process sleeps.
