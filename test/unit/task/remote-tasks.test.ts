@@ -9,7 +9,7 @@ import { createTask } from '../../../src/task/current.js';
 import type { Future } from '../../../src/task/future.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { distUrl } from '../../support/dist.js';
-import { nodeTurn, stopped } from '../../support/loop.js';
+import { later, nodeTurn, stopped } from '../../support/loop.js';
 import { until, withEventLoop } from '../../support/net.js';
 
 interface Answer {
@@ -479,7 +479,7 @@ test('whenever the loop is closed, no call is left without an outcome', async ()
     );
     await once(worker, 'message');
     const counted = once(worker, 'message');
-    await new Promise((resolve) => loop.callLater(5 + round, resolve));
+    await later(loop, 5 + round);
     loop.stop();
     await finished;
     loop.close();
