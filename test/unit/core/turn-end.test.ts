@@ -40,7 +40,7 @@ test('a step of an async function that blocks behind an await is a slow callback
   const slow: SlowCallback[] = [];
   loop.onSlowCallback = (event) => slow.push(event);
   await loop.runUntilComplete(async () => {
-    const future = loop.createFuture<void>();
+    const future = loop.createFuture();
     loop.callSoon(() => future.setResult());
     await future;
     block(120);
@@ -53,11 +53,11 @@ test('a step of an async function that blocks behind an await is a slow callback
 test('time that promise jobs take is time the loop was busy', async () => {
   const loop = new EventLoop();
   const { busyMs } = await loop.runUntilComplete(async () => {
-    const future = loop.createFuture<void>();
+    const future = loop.createFuture();
     loop.callSoon(() => future.setResult());
     await future;
     block(60);
-    const second = loop.createFuture<void>();
+    const second = loop.createFuture();
     loop.callLater(5, () => second.setResult());
     await second;
     return loop.statistics();
