@@ -8,17 +8,12 @@ import type { Protocol, Transport } from './io/protocol.js';
 import { serveProtocols, type ListenOptions, type Server } from './io/server.js';
 import type { Awaitable } from './task/awaitable.js';
 import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
+import { createTaskOn, taskRoom, type TaskFactory } from './task/create.js';
 import { Future } from './task/future.js';
 import { RemoteTasks } from './task/remote-tasks.js';
 import { sleepOn } from './task/sleep.js';
-import {
-  createTaskOn,
-  taskRoom,
-  type Coroutine,
-  type Task,
-  type TaskFactory,
-  type TaskOptions,
-} from './task/task.js';
+import type { TaskOptions } from './task/task-options.js';
+import type { Coroutine, Task } from './task/task.js';
 import { wrapOn, type WrapOptions } from './task/wrap.js';
 
 /**

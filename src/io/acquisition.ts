@@ -1,7 +1,8 @@
 // The future of something that has to be given back.
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
-import { awaitNatively, Future } from '../task/future.js';
+import { Future } from '../task/future.js';
+import { awaitNatively } from '../task/native-await.js';
 
 /**
  * Gives its value back when the only task that waited for it was cancelled between the moment the

@@ -4,7 +4,9 @@ import { CancelledError } from '../base/errors.js';
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from '../task/awaitable.js';
-import { awaitNatively, Future, stopAt, type Suspension } from '../task/future.js';
+import { Future } from '../task/future.js';
+import { awaitNatively } from '../task/native-await.js';
+import { stopAt, type Suspension, type Waiter } from '../task/suspension.js';
 
 /** What a read needs of its stream. @internal */
 export interface ReadSource {
@@ -113,7 +115,7 @@ export class StepRead implements Reader, Suspension {
     this._loop._push(handle);
   }
 
-  _waitMistake(task: Future<unknown>): Error | null {
+  _waitMistake(task: Waiter): Error | null {
     return this._toFuture()._waitMistake(task);
   }
 

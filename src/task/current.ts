@@ -1,7 +1,9 @@
 // Tasks of the loop that runs.
 import { InvalidStateError } from '../base/errors.js';
 import { runningLoop, type LoopCore } from '../core/loop.js';
-import { createTaskOn, Task, type Coroutine, type TaskOptions } from './task.js';
+import { createTaskOn } from './create.js';
+import type { TaskOptions } from './task-options.js';
+import { Task, type Coroutine } from './task.js';
 import { trackedTask } from './tracking.js';
 
 /** @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop runs in this thread. @internal */

@@ -7,7 +7,8 @@ import { readCallHeader, readCallValues, type Reply } from '../core/remote-calls
 import type { CallServer, RemoteFunction } from '../core/remote.js';
 import type { LoopCore } from '../core/loop.js';
 import { isGenerator, isThenable } from './coroutine.js';
-import { createTaskOn, type Coroutine, type Task } from './task.js';
+import { createTaskOn } from './create.js';
+import type { Coroutine, Task } from './task.js';
 
 // The calls of one thread that are under way, and where their outcome goes.
 interface Caller {

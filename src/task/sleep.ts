@@ -5,7 +5,8 @@ import type { LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import type { Awaitable } from './awaitable.js';
 import { requireRunningLoop } from './current.js';
-import { awaitNatively, Future } from './future.js';
+import { Future } from './future.js';
+import { awaitNatively } from './native-await.js';
 
 // What a generator task finds at a bare `yield`.
 const oneTurn: IteratorYieldResult<undefined> = { done: false, value: undefined };

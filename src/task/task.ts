@@ -2,28 +2,29 @@
 //
 // A generator is stepped from the ready queue: its task waits for a future by putting one handle,
 // always the same, into the future's callbacks. An async function is only started here and goes on
-// by itself in promise jobs; its task knows what it awaits (future.ts) and when it ends.
+// by itself in promise jobs; its task knows what it awaits (await.ts) and when it ends.
 //
 // While a task is not done it is in one of three states, as in CPython:
-//   waiting     #waiting or an Await is set, and that future is pending
+//   waiting     _waiting or an Await is set, and that future is pending
 //   scheduled   its handle is in the ready queue, or that future's wake-up is
 //   running
 import { inspect } from 'node:util';
-import {
-  CancelledError,
-  describe,
-  FatalError,
-  InvalidStateError,
-  isCancelled,
-  LoopClosedError,
-} from '../base/errors.js';
-import { validateAbortSignal, validateBoolean, validateObject, validateString } from '../base/validate.js';
-import { captureContext, validateContext, type ContextSnapshot } from '../core/context.js';
-import { Handle, KIND_ASYNC_STEP, KIND_STEP, type HandleKind } from '../core/handle.js';
+import { CancelledError, FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
+import { validateString } from '../base/validate.js';
+import { captureContext, type ContextSnapshot } from '../core/context.js';
+import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
+import type { Await } from './await.js';
 import {
-  closeCoroutine,
+  abortSignal,
+  breakCircle,
+  cancelAwaited,
+  clearCancellation,
+  requestCancellation,
+  takeCancellation,
+} from './cancellation.js';
+import {
   generatorNext,
   isGenerator,
   isGeneratorFunction,
@@ -32,9 +33,15 @@ import {
   validateCoroutine,
   type GeneratorCoroutine,
 } from './coroutine.js';
-import { awaitSite, beFuture, Future, takeAwaited, type Suspension, type Await } from './future.js';
-import { TaskRegistry, type Linked } from './registry.js';
-import { keepTracking, runTracked, runUntracked, stopUnneededTracking, undelivered } from './tracking.js';
+import { beFuture, Future } from './future.js';
+import { badResult, badYield } from './mistakes.js';
+import type { Linked } from './registry.js';
+import { roomOf, type TaskRoom } from './room.js';
+import { StepHandle } from './step-handle.js';
+import { takeAwaited, type Suspension } from './suspension.js';
+import { validateTaskOptions, type TaskOptions } from './task-options.js';
+import { keepTracking, runTracked, stopUnneededTracking, runUntracked, undelivered } from './tracking.js';
+import { describeWaits, waitsFor } from './waits.js';
 
 /**
  * What a task runs: a generator, a generator function, or an async function.
@@ -54,88 +61,7 @@ export type Coroutine<T> =
   | GeneratorCoroutine<T>
   | ((signal: AbortSignal, task: Task<unknown>) => GeneratorCoroutine<T> | PromiseLike<T>);
 
-/** How a task is made. */
-export interface TaskOptions {
-  /** Tells tasks apart in messages. @defaultValue `Task-` and a number */
-  name?: string;
-  /** The async context it runs in. @defaultValue a snapshot of this moment */
-  context?: ContextSnapshot;
-  /**
-   * Runs the coroutine at once, up to where it first waits, instead of from the ready queue. Only
-   * while the loop runs.
-   * @defaultValue false
-   */
-  eagerStart?: boolean;
-  /** Cancels the task when it aborts, with its reason. */
-  signal?: AbortSignal;
-}
-
-/** Makes the tasks of a loop, in place of the built-in way. */
-export type TaskFactory = <T>(loop: LoopCore, coroutine: Coroutine<T>, options: TaskOptions) => Task<T>;
-
-/** What the task room keeps for each loop. @internal */
-export class TaskRoom {
-  readonly tasks = new TaskRegistry<Task<unknown>>();
-  factory: TaskFactory | null = null;
-
-  constructor(loop: LoopCore) {
-    loop._taskCount = () => this.tasks.size;
-    loop._onClose.push(() => this.#reportPending(loop));
-  }
-
-  #reportPending(loop: LoopCore): void {
-    for (const task of this.tasks.snapshot()) {
-      this.tasks.remove(task);
-      loop.callExceptionHandler({
-        message: 'Task was destroyed but it is pending!',
-        task,
-        sourceTraceback: task.createdAt,
-      });
-    }
-  }
-}
-
-const rooms = new WeakMap<LoopCore, TaskRoom>();
-// Nearly always it is the same loop as last time.
-let lastLoop: LoopCore | null = null;
-let lastRoom: TaskRoom | null = null;
-
-/** The room of a loop; made on first use. @internal */
-export function taskRoom(loop: LoopCore): TaskRoom {
-  if (loop === lastLoop) return lastRoom!;
-  let room = rooms.get(loop);
-  if (room === undefined) {
-    room = new TaskRoom(loop);
-    rooms.set(loop, room);
-    loop._onClose.push(() => {
-      if (lastLoop !== loop) return;
-      lastLoop = null;
-      lastRoom = null;
-    });
-  }
-  lastLoop = loop;
-  lastRoom = room;
-  return room;
-}
-
 let tasksNamed = 0;
-
-class StepHandle extends Handle {
-  readonly task: Task<unknown>;
-
-  constructor(kind: HandleKind, context: ContextSnapshot | null, task: Task<unknown>) {
-    super(kind, context);
-    this.task = task;
-  }
-
-  _run(): void {
-    this.task._step();
-  }
-
-  _describe(): string {
-    return `step of ${this.task._describe()}`;
-  }
-}
 
 /**
  * A coroutine that the loop runs, and the future of what it returns.
@@ -160,7 +86,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   /** @internal */
   declare _name: string | number;
   /** @internal */
-  declare readonly _room: TaskRoom;
+  declare readonly _room: TaskRoom<Task<unknown>, unknown>;
   // Each null where it does not apply, and all once the task is done.
   /** @internal */
   declare _generator: GeneratorCoroutine<T> | null;
@@ -214,7 +140,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (options !== undefined) validateTaskOptions(options);
     const isFunction = typeof coroutine === 'function';
     this._name = options?.name ?? ++tasksNamed;
-    this._room = taskRoom(loop);
+    this._room = roomOf(loop);
     this._generator = isFunction ? null : toBuiltInGenerator(coroutine);
     this._function = isFunction ? coroutine : null;
     this._context = options?.context ?? captureContext();
@@ -258,21 +184,12 @@ export class Task<T> implements Linked<Task<unknown>> {
   get awaiting(): Future<unknown> | undefined {
     const waiting = this._waiting;
     if (waiting !== null) return waiting instanceof Future ? (waiting as Future<unknown>) : undefined;
-    return this._firstAwait?.future;
+    return this._firstAwait?.future as Future<unknown> | undefined;
   }
 
   /** The tasks that wait for this one. */
   get awaitedBy(): ReadonlySet<Task<unknown>> {
-    return new Set(this._room.tasks.snapshot().filter((task) => task._waitsFor(this)));
-  }
-
-  /** @internal */
-  _waitsFor(future: Future<unknown>): boolean {
-    if (this._waiting === future) return true;
-    for (let wait = this._firstAwait; wait !== null; wait = wait.next) {
-      if (wait.future === future) return true;
-    }
-    return false;
+    return new Set(this._room.tasks.snapshot().filter((task) => waitsFor(task, this)));
   }
 
   /**
@@ -281,17 +198,7 @@ export class Task<T> implements Linked<Task<unknown>> {
    * Suspends: never.
    */
   stack(): string {
-    const lines = [this._describe()];
-    const seen = new Set<unknown>();
-    let task: Task<unknown> | null = null;
-    for (let future = this.awaiting; future !== undefined && !seen.has(future); future = task?.awaiting) {
-      seen.add(future);
-      const site = awaitSite(future);
-      if (site !== undefined) lines.push(site);
-      lines.push(`awaiting ${future._describe()}`);
-      task = future instanceof Task ? future : null;
-    }
-    return lines.join('\n');
+    return describeWaits(this, (future) => (future instanceof Task ? future : null));
   }
 
   /** @internal */
@@ -360,73 +267,17 @@ export class Task<T> implements Linked<Task<unknown>> {
    */
   cancel(reason?: unknown): boolean {
     if (this.done()) return false;
-    if (this._isPassingOn) return this._breakCircle();
+    if (this._isPassingOn) {
+      breakCircle(this);
+      return true;
+    }
     this._cancelRequests++;
-    this._cancelReason = this._controller === null ? reason : this._abort(this._controller, reason);
+    this._cancelReason = this._controller === null ? reason : abortSignal(this, this._controller, reason);
     this._isPassingOn = true;
-    const isPassedOn = this._cancelAwaited();
+    const isPassedOn = cancelAwaited(this);
     this._isPassingOn = false;
-    if (!isPassedOn) this._requestCancellation();
+    if (!isPassedOn) requestCancellation(this);
     return true;
-  }
-
-  // Tasks wait for each other in a circle, and none can go first: this one stops waiting.
-  _breakCircle(): boolean {
-    const wait = this._firstAwait;
-    if (this._waiting !== null) this._waiting._moveToReady(this._handle);
-    else wait?.future._moveToReady(wait);
-    this._requestCancellation();
-    return true;
-  }
-
-  // Listeners run here and now, but outside of the canceller's context and task.
-  _abort(controller: AbortController, reason: unknown): unknown {
-    const loop = this._loop;
-    const current = loop._currentTask;
-    loop._currentTask = null;
-    try {
-      if (this._context === null) runUntracked(() => controller.abort(reason));
-      else this._context.runInAsyncScope(() => controller.abort(reason));
-    } finally {
-      loop._currentTask = current;
-    }
-    // Without a reason the signal makes one.
-    return reason ?? controller.signal.reason;
-  }
-
-  _cancelAwaited(): boolean {
-    const reason = this._cancelReason;
-    if (this._waiting !== null) return this._waiting.cancel(reason);
-    let isPassedOn = false;
-    let wait = this._firstAwait;
-    while (wait !== null) {
-      const { next, future } = wait;
-      if (future.cancel(reason)) isPassedOn = true;
-      wait = next;
-    }
-    return isPassedOn;
-  }
-
-  _requestCancellation(): void {
-    if (this._mustCancel) return;
-    this._mustCancel = true;
-    if (this._isTracked) undelivered.count++;
-  }
-
-  /** The cancellation is delivered, or withdrawn. @internal */
-  _clearCancellation(): void {
-    if (!this._mustCancel) return;
-    this._mustCancel = false;
-    if (this._isTracked) undelivered.count--;
-  }
-
-  /** The error to throw into a task that was waiting for `awaited`. @internal */
-  _takeCancellation(awaited: Suspension | null): unknown {
-    this._clearCancellation();
-    // The error of what was waited for is lost, and read.
-    if (awaited?.cancelled() === true) return awaited._readError();
-    awaited?._lose();
-    return new CancelledError(this._cancelReason);
   }
 
   /** How many cancellations were requested and not taken back. */
@@ -445,7 +296,7 @@ export class Task<T> implements Linked<Task<unknown>> {
    */
   uncancel(): number {
     if (this._cancelRequests > 0 && --this._cancelRequests === 0) {
-      this._clearCancellation();
+      clearCancellation(this);
       if (this._controller?.signal.aborted === true) this._controller = null;
     }
     return this._cancelRequests;
@@ -458,7 +309,9 @@ export class Task<T> implements Linked<Task<unknown>> {
   get signal(): AbortSignal {
     if (this._controller === null) {
       this._controller = new AbortController();
-      if (this._cancelRequests > 0) this._cancelReason = this._abort(this._controller, this._cancelReason);
+      if (this._cancelRequests > 0) {
+        this._cancelReason = abortSignal(this, this._controller, this._cancelReason);
+      }
     }
     return this._controller.signal;
   }
@@ -502,12 +355,12 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._waiting = null;
     const mistake = this._mistake;
     this._mistake = null;
-    return this._mustCancel ? this._takeCancellation(awaited) : mistake;
+    return this._mustCancel ? takeCancellation(this, awaited) : mistake;
   }
 
   _stopAt(value: unknown): void {
     const awaited = takeAwaited(value);
-    if (awaited === null) this._throwLater(this._badYield(value));
+    if (awaited === null) this._throwLater(badYield(this, value));
     else this._waitFor(awaited);
   }
 
@@ -517,7 +370,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
-    if (this._mustCancel && future.cancel(this._cancelReason)) this._clearCancellation();
+    if (this._mustCancel && future.cancel(this._cancelReason)) clearCancellation(this);
   }
 
   _throwLater(mistake: Error): void {
@@ -525,18 +378,9 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._loop._push(this._handle);
   }
 
-  _badYield(value: unknown): Error {
-    if (value instanceof Future || isGenerator(value) || isThenable(value)) {
-      const how = value instanceof Future || isGenerator(value) ? 'yield*' : 'yield* loop.wrap()';
-      const what = value instanceof Future ? value._describe() : describe(value);
-      return new TypeError(`yield was used instead of ${how} in ${this._describe()} with ${what}`);
-    }
-    return new TypeError(`Task got bad yield: ${describe(value)} in ${this._describe()}`);
-  }
-
   // The first step of a function
   _start(): void {
-    if (this._mustCancel) return this._endCancelled(this._takeCancellation(null));
+    if (this._mustCancel) return this._endCancelled(takeCancellation(this, null));
     const loop = this._loop;
     const isGeneratorKnown = this._handle.kind === KIND_STEP;
     const caller = loop._currentTask;
@@ -552,7 +396,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (isGeneratorKnown) this._drive(result as GeneratorCoroutine<T>);
     else if (isGenerator(result)) this._driveUntracked(result as GeneratorCoroutine<T>);
     else if (isThenable(result)) this._follow(result as PromiseLike<T>);
-    else this._fail(new TypeError(`The function of ${this._describe()} returned ${describe(result)}`));
+    else this._fail(badResult(this, result));
   }
 
   _callFunction(isGeneratorKnown: boolean): unknown {
@@ -596,7 +440,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   // Ending
 
   _finish(value: T): void {
-    if (this._mustCancel) return this._endCancelled(this._takeCancellation(null));
+    if (this._mustCancel) return this._endCancelled(takeCancellation(this, null));
     this._leave();
     this._settleResult(value);
   }
@@ -619,7 +463,7 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   // Lets go of everything that is of no use to a task that is done.
   _leave(): void {
-    this._clearCancellation();
+    clearCancellation(this);
     this._generator = null;
     this._function = null;
     this._waiting = null;
@@ -640,35 +484,3 @@ export class Task<T> implements Linked<Task<unknown>> {
 export interface Task<T> extends Future<T> {}
 Object.setPrototypeOf(Task, Future);
 Object.setPrototypeOf(Task.prototype, Future.prototype);
-
-/**
- * Makes a task of a loop, by its factory if it has one.
- *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` - no coroutine, or a wrong option; a generator is closed then.
- * @internal
- */
-export function createTaskOn<T>(loop: LoopCore, coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
-  try {
-    if (loop.isClosed()) throw new LoopClosedError();
-    const factory = taskRoom(loop).factory;
-    if (factory === null) return new Task(loop, coroutine, options);
-    validateCoroutine(coroutine);
-    if (options !== undefined) validateTaskOptions(options);
-    const task: unknown = factory(loop, coroutine, options ?? {});
-    if (!(task instanceof Future)) {
-      throw new TypeError(`The task factory returned ${describe(task)}, not a task`);
-    }
-    return task as Task<T>;
-  } catch (error) {
-    closeCoroutine(coroutine);
-    throw error;
-  }
-}
-
-function validateTaskOptions(options: TaskOptions): void {
-  validateObject('options', options);
-  if (options.name !== undefined) validateString('options.name', options.name);
-  if (options.eagerStart !== undefined) validateBoolean('options.eagerStart', options.eagerStart);
-  if (options.signal !== undefined) validateAbortSignal('options.signal', options.signal);
-  if (options.context !== undefined) validateContext('options.context', options.context);
-}

@@ -3,9 +3,11 @@ import { InvalidStateError } from '../base/errors.js';
 import { validateInstance } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
+import { createTaskOn } from './create.js';
 import { requireRunningLoop } from './current.js';
 import { Future, validateLoop } from './future.js';
-import { createTaskOn, type Coroutine, type Task, type TaskOptions } from './task.js';
+import type { TaskOptions } from './task-options.js';
+import type { Coroutine, Task } from './task.js';
 
 /**
  * Counts tasks, and says when it is closed and all of them are done. It neither cancels them nor reads

@@ -4,7 +4,8 @@ import { validateAbortSignal, validateObject } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort } from './abort.js';
 import { isThenable } from './coroutine.js';
-import { awaitNatively, Future } from './future.js';
+import { Future } from './future.js';
+import { awaitNatively } from './native-await.js';
 
 /** How a promise is wrapped. */
 export interface WrapOptions {

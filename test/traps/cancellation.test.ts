@@ -2,8 +2,9 @@
 // Each expectation was observed on CPython 3.13.
 import { describe, expect, test } from 'vitest';
 import { CancelledError, isCancelled } from '../../src/base/errors.js';
+import { createTaskOn } from '../../src/task/create.js';
 import { Future } from '../../src/task/future.js';
-import { createTaskOn, type Coroutine, type Task } from '../../src/task/task.js';
+import type { Coroutine, Task } from '../../src/task/task.js';
 import { fakeLoop, type FakeLoop } from '../support/fake-loop.js';
 
 // `yield x` in a body stands for `yield* x` in a generator and `await x` in an async function.

@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import { EventLoop } from '../../src/event-loop.js';
+import { createTaskOn } from '../../src/task/create.js';
 import { currentTask } from '../../src/task/current.js';
 import { Future } from '../../src/task/future.js';
 import { sleep } from '../../src/task/sleep.js';
-import { createTaskOn } from '../../src/task/task.js';
 import { fakeLoop } from '../support/fake-loop.js';
 import { isCollected } from '../support/garbage.js';
 import { nodeTurn, soon, withLoop } from '../support/loop.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { cancelOnSignals, validateSignals } from '../../src/signals.js';
 import { run } from '../../src/run.js';
+import { createTaskOn } from '../../src/task/create.js';
 import { sleep } from '../../src/task/sleep.js';
-import { createTaskOn } from '../../src/task/task.js';
 import { runChild } from '../support/child.js';
 import { fakeLoop } from '../support/fake-loop.js';
 

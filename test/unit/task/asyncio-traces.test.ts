@@ -2,8 +2,9 @@
 // things in the same turns.
 import { expect, test } from 'vitest';
 import { isCancelled } from '../../../src/base/errors.js';
+import { createTaskOn } from '../../../src/task/create.js';
 import { Future } from '../../../src/task/future.js';
-import { createTaskOn, type Task } from '../../../src/task/task.js';
+import type { Task } from '../../../src/task/task.js';
 import { fakeLoop } from '../../support/fake-loop.js';
 import recorded from '../../support/asyncio-traces.json' with { type: 'json' };
 

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { EventLoop } from '../../../src/event-loop.js';
+import { createTaskOn } from '../../../src/task/create.js';
 import { sleep, sleepOn } from '../../../src/task/sleep.js';
-import { createTaskOn, type Task } from '../../../src/task/task.js';
+import type { Task } from '../../../src/task/task.js';
 import { fakeLoop } from '../../support/fake-loop.js';
 import { withLoop } from '../../support/loop.js';
 

@@ -5,8 +5,9 @@ import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { CancelledError } from '../../../src/base/errors.js';
 import { FatalError, InvalidStateError, isCancelled, LoopClosedError } from '../../../src/base/errors.js';
+import { createTaskOn, taskRoom } from '../../../src/task/create.js';
 import { Future } from '../../../src/task/future.js';
-import { createTaskOn, Task, taskRoom, type Coroutine } from '../../../src/task/task.js';
+import { Task, type Coroutine } from '../../../src/task/task.js';
 import { fakeLoop, type FakeLoop } from '../../support/fake-loop.js';
 
 // One body as every kind of coroutine: `yield*` becomes `await` in the async ones.

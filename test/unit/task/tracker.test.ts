@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
+import { createTaskOn } from '../../../src/task/create.js';
 import { Future } from '../../../src/task/future.js';
-import { TaskTracker } from '../../../src/task/tracker.js';
-import { createTaskOn } from '../../../src/task/task.js';
 import { sleepOn } from '../../../src/task/sleep.js';
+import { TaskTracker } from '../../../src/task/tracker.js';
 import { fakeLoop } from '../../support/fake-loop.js';
 
 test('waits until it is closed and all tasks are done, however they end', async () => {

@@ -1,8 +1,8 @@
 // In a file of its own: the first async function of the process switches tracking on for good.
 import { expect, test } from 'vitest';
 import { isContextTracked } from '../../../src/core/context.js';
+import { createTaskOn } from '../../../src/task/create.js';
 import { Future } from '../../../src/task/future.js';
-import { createTaskOn } from '../../../src/task/task.js';
 import { trackedTask } from '../../../src/task/tracking.js';
 import { fakeLoop } from '../../support/fake-loop.js';
 

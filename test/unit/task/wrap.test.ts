@@ -1,8 +1,8 @@
 import { getEventListeners } from 'node:events';
 import { expect, test } from 'vitest';
 import { isCancelled } from '../../../src/base/errors.js';
+import { createTaskOn } from '../../../src/task/create.js';
 import { Future } from '../../../src/task/future.js';
-import { createTaskOn } from '../../../src/task/task.js';
 import { wrapOn } from '../../../src/task/wrap.js';
 import { fakeLoop } from '../../support/fake-loop.js';
 import { isCollected } from '../../support/garbage.js';

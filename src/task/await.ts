@@ -1,0 +1,95 @@
+// One await of an async function, from where it begins to the wake-up.
+//
+// An async function awaits several futures at once where it uses `Promise.all` and the like, so its
+// task has a list of these.
+import { Handle, KIND_ASYNC_STEP } from '../core/handle.js';
+import { takeCancellation, type CancelledTask } from './cancellation.js';
+import { State } from './future-state.js';
+import { Half, rejectHalf, settleHalf, type HalfNative, type Resolve } from './native-half.js';
+import type { Suspension } from './suspension.js';
+import { trackedTask } from './tracking.js';
+
+/** What a task knows of the awaits of its async function. @internal */
+export interface AwaitingTask extends CancelledTask {
+  _firstAwait: Await | null;
+  done(): boolean;
+}
+
+/** What an await needs of its future. @internal */
+export interface AwaitedFuture extends Suspension, HalfNative {
+  /** Registers that `task` awaits this future, by the native half when there are no functions. */
+  _beginAwait(task: AwaitingTask | null, resolve: Resolve | null, reject: Resolve | null): void;
+}
+
+/** The task whose async function is awaiting right now. @internal */
+export function waitingTask(): AwaitingTask | null {
+  const task = trackedTask() as AwaitingTask | undefined;
+  return task === undefined || task.done() ? null : task;
+}
+
+/** The wake-up of one await of an async function. @internal */
+export class Await extends Handle {
+  readonly future: AwaitedFuture;
+  /** The next of the awaits of the same task. */
+  next: Await | null = null;
+  #task: AwaitingTask | null;
+  #previous: Await | null = null;
+  // Both null where the native half of the future is awaited.
+  readonly #resolve: Resolve | null;
+  readonly #reject: Resolve | null;
+
+  constructor(
+    future: AwaitedFuture,
+    task: AwaitingTask | null,
+    resolve: Resolve | null,
+    reject: Resolve | null,
+  ) {
+    super(KIND_ASYNC_STEP, null);
+    this.future = future;
+    this.#task = task;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  /** Lets cancelling `task` cancel the future. */
+  link(task: AwaitingTask): void {
+    const next = task._firstAwait;
+    this.next = next;
+    if (next !== null) next.#previous = this;
+    task._firstAwait = this;
+  }
+
+  /** The task is done, or need not care any more. */
+  unlink(): void {
+    const task = this.#task;
+    if (task === null) return;
+    this.#task = null;
+    if (this.#previous === null) task._firstAwait = this.next;
+    else this.#previous.next = this.next;
+    if (this.next !== null) this.next.#previous = this.#previous;
+    this.#previous = null;
+  }
+
+  _run(): void {
+    const future = this.future;
+    const task = this.#task;
+    this.unlink();
+    if (task?._mustCancel === true) {
+      // The outcome came, but the cancellation goes first; the outcome is lost.
+      const error = takeCancellation(task, future);
+      if (this.#reject !== null) return this.#reject(error);
+      future._half = Half.SPENT;
+      rejectHalf(future, error);
+    } else if (this.#resolve === null || this.#reject === null) {
+      settleHalf(future);
+    } else if (future._state === State.FULFILLED) {
+      this.#resolve(future._value);
+    } else {
+      this.#reject(future._readError());
+    }
+  }
+
+  _describe(): string {
+    return `await of ${this.future._describe()}`;
+  }
+}

@@ -1,0 +1,90 @@
+// How a cancellation gets to where a task waits.
+//
+// It cancels what the task waits for. Where that is nothing of ours, or refuses, the cancellation is
+// kept, and thrown in at the task's next step or at the wake-up of its next await.
+import { CancelledError } from '../base/errors.js';
+import type { ContextSnapshot } from '../core/context.js';
+import type { Handle } from '../core/handle.js';
+import type { Suspension, Waiter } from './suspension.js';
+import { runUntracked, undelivered } from './tracking.js';
+
+/** What is known here of a task. @internal */
+export interface CancelledTask extends Waiter {
+  readonly _handle: Handle;
+  readonly _context: ContextSnapshot | null;
+  readonly _waiting: Suspension | null;
+  readonly _firstAwait: CancelledAwait | null;
+  readonly _isTracked: boolean;
+  readonly _cancelReason: unknown;
+  _mustCancel: boolean;
+}
+
+interface CancelledAwait extends Handle {
+  readonly future: Suspension;
+  readonly next: CancelledAwait | null;
+}
+
+/** Cancels all that `task` waits for; returns whether any of it could be. @internal */
+export function cancelAwaited(task: CancelledTask): boolean {
+  const reason = task._cancelReason;
+  if (task._waiting !== null) return task._waiting.cancel(reason);
+  let isPassedOn = false;
+  let wait = task._firstAwait;
+  while (wait !== null) {
+    const { next, future } = wait;
+    if (future.cancel(reason)) isPassedOn = true;
+    wait = next;
+  }
+  return isPassedOn;
+}
+
+/** Tasks wait for each other in a circle, and none can go first: `task` stops waiting. @internal */
+export function breakCircle(task: CancelledTask): void {
+  const wait = task._firstAwait;
+  if (task._waiting !== null) task._waiting._moveToReady(task._handle);
+  else wait?.future._moveToReady(wait);
+  requestCancellation(task);
+}
+
+/** Keeps the cancellation until it can be delivered. @internal */
+export function requestCancellation(task: CancelledTask): void {
+  if (task._mustCancel) return;
+  task._mustCancel = true;
+  if (task._isTracked) undelivered.count++;
+}
+
+/** The cancellation is delivered, or withdrawn. @internal */
+export function clearCancellation(task: CancelledTask): void {
+  if (!task._mustCancel) return;
+  task._mustCancel = false;
+  if (task._isTracked) undelivered.count--;
+}
+
+/** The error to throw into a task that was waiting for `awaited`. @internal */
+export function takeCancellation(task: CancelledTask, awaited: Suspension | null): unknown {
+  clearCancellation(task);
+  // The error of what was waited for is lost, and read.
+  if (awaited?.cancelled() === true) return awaited._readError();
+  awaited?._lose();
+  return new CancelledError(task._cancelReason);
+}
+
+/**
+ * Aborts the signal of `task`; returns the reason. Listeners run here and now, but outside of the
+ * canceller's context and task.
+ *
+ * @internal
+ */
+export function abortSignal(task: CancelledTask, controller: AbortController, reason: unknown): unknown {
+  const loop = task._loop;
+  const current = loop._currentTask;
+  loop._currentTask = null;
+  try {
+    if (task._context === null) runUntracked(() => controller.abort(reason));
+    else task._context.runInAsyncScope(() => controller.abort(reason));
+  } finally {
+    loop._currentTask = current;
+  }
+  // Without a reason the signal makes one.
+  return reason ?? controller.signal.reason;
+}
