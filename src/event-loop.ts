@@ -74,6 +74,7 @@ export class EventLoop extends LoopCore {
    * @param coroutine - A generator, a generator function or an async function; never a promise. A
    *   generator is closed when this throws.
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - it is no coroutine, or an option is wrong.
+   * @throws TypeError `ERR_INVALID_RETURN_VALUE` - what the task factory made is no task.
    * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
    * @example
    * ```ts

@@ -1,5 +1,5 @@
 // How the tasks of a loop are made: by its factory if it has one.
-import { describe, LoopClosedError } from '../base/errors.js';
+import { invalidReturnValue, LoopClosedError } from '../base/errors.js';
 import type { LoopCore } from '../core/loop.js';
 import { closeCoroutine, validateCoroutine } from './coroutine.js';
 import { Future } from './future.js';
@@ -17,6 +17,7 @@ export const taskRoom = roomOf<Task<unknown>, TaskFactory>;
  * Makes a task of a loop, by its factory if it has one.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE` - no coroutine, or a wrong option; a generator is closed then.
+ * @throws TypeError `ERR_INVALID_RETURN_VALUE` - the factory made no task.
  * @internal
  */
 export function createTaskOn<T>(loop: LoopCore, coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
@@ -27,9 +28,7 @@ export function createTaskOn<T>(loop: LoopCore, coroutine: Coroutine<T>, options
     validateCoroutine(coroutine);
     if (options !== undefined) validateTaskOptions(options);
     const task: unknown = factory(loop, coroutine, options ?? {});
-    if (!(task instanceof Future)) {
-      throw new TypeError(`The task factory returned ${describe(task)}, not a task`);
-    }
+    if (!(task instanceof Future)) throw invalidReturnValue('factory', 'a task', task);
     return task as Task<T>;
   } catch (error) {
     closeCoroutine(coroutine);

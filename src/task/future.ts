@@ -289,6 +289,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
    * Suspends: never.
    *
    * @returns How many there were.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `callback` is no function.
    */
   removeDoneCallback(callback: (future: this) => unknown): number {
     validateFunction('callback', callback);

@@ -157,6 +157,16 @@ for (const name of ['callExceptionHandler', 'defaultExceptionHandler'] as const)
 row('EventLoop.setTaskFactory', 'factory', { types: [undefined, 5, 'text', {}] }, ({ loop }, value) =>
   loop.setTaskFactory(value),
 );
+row(
+  'EventLoop.setTaskFactory',
+  'factory',
+  { results: [undefined, null, 5, {}, Promise.resolve()] },
+  (_, value) => {
+    using other = new EventLoop();
+    other.setTaskFactory(() => value as never);
+    return other.createTask(coroutine());
+  },
+);
 row('EventLoop.runUntilComplete', 'work', { types: [undefined, null, 5, 'text', {}] }, ({ loop }, value) =>
   loop.runUntilComplete(value),
 );

@@ -732,7 +732,9 @@ test('a task factory gets everything and may make another kind of task', () => {
   expect(task).toBeInstanceOf(Mine);
   expect(calls).toEqual([[loop, options]]);
   taskRoom(loop).factory = (() => 5) as any;
-  expect(() => createTaskOn(loop, function* () {})).toThrow('The task factory returned 5, not a task');
+  expect(() => createTaskOn(loop, function* () {})).toThrow(
+    'The result of "factory": expected a task, got 5',
+  );
   taskRoom(loop).factory = null;
   expect(createTaskOn(loop, function* () {})).not.toBeInstanceOf(Mine);
 });
