@@ -1,4 +1,5 @@
-// Every public name says what it is, and whatever takes time says so.
+// Every public name says what it is, whatever takes time says so, and what refuses arguments does.
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
@@ -15,6 +16,7 @@ interface Documented {
 
 const program = makeProgram();
 const checker = program.getTypeChecker();
+const publicNames = new Set(publicSymbols().map((symbol) => symbol.name));
 
 function makeProgram(): ts.Program {
   const file = path.join(root, 'tsconfig.json');
@@ -44,13 +46,22 @@ function isInternal(declaration: ts.Declaration): boolean {
   return isHidden || ts.isComputedPropertyName(name) || commentOf(declaration).includes('@internal');
 }
 
-// The members that a class or interface declares itself.
+// The members that a class or interface declares itself, or has from a class that is not public.
 function members(symbol: ts.Symbol): ts.Declaration[] {
   return (symbol.declarations ?? []).flatMap((declaration) =>
     ts.isClassDeclaration(declaration) || ts.isInterfaceDeclaration(declaration)
-      ? [...declaration.members].filter((member) => !isInternal(member))
+      ? [...declaration.members, ...membersOfHiddenBase(declaration)].filter((member) => !isInternal(member))
       : [],
   );
+}
+
+function membersOfHiddenBase(declaration: ts.ClassDeclaration | ts.InterfaceDeclaration): ts.ClassElement[] {
+  const bases = checker.getTypeAtLocation(declaration).getBaseTypes() ?? [];
+  return bases
+    .flatMap((base) => base.getSymbol()?.declarations ?? [])
+    .filter((base) => ts.isClassDeclaration(base))
+    .filter((base) => !publicNames.has(base.name!.text))
+    .flatMap((base) => [...base.members]);
 }
 
 function isWaitable(type: ts.Type): boolean {
@@ -115,5 +126,26 @@ test('whatever gives something to wait for says whether it suspends', () => {
   const silent = all
     .filter(({ name, type }) => isWaitable(type) && !comments.get(name)!.includes('Suspends:'))
     .map(({ name }) => name);
+  expect([...new Set(silent)]).toEqual([]);
+});
+
+// What need not say that it refuses arguments: it takes any, as the table of bad input knows, or is
+// called with what another function has checked.
+function exemptFromThrows(): Set<string> {
+  const table = readFileSync(path.join(root, 'test/unit/bad-input.test.ts'), 'utf8');
+  const body = /const takesEverything: .*?= \{\n(.*?)\n\};/s.exec(table)![1]!;
+  const takesEverything = [...body.matchAll(/^ {2}'?([\w.]+)'?: '/gm)].map(([, name]) => name!);
+  expect(takesEverything.length).toBeGreaterThan(20);
+  return new Set([...takesEverything, 'EventLoop.defaultExceptionHandler']);
+}
+
+test('whatever refuses arguments says what it throws', () => {
+  const all = callables();
+  const comments = commentsByName(all);
+  const exempt = exemptFromThrows();
+  const silent = all
+    .filter(({ declaration }) => ts.isFunctionLike(declaration) && declaration.parameters.length > 0)
+    .map(({ name }) => name)
+    .filter((name) => !exempt.has(name) && !/@throws|Like \{@link/.test(comments.get(name)!));
   expect([...new Set(silent)]).toEqual([]);
 });
