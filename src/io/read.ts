@@ -4,6 +4,7 @@ import { CancelledError } from '../base/errors.js';
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from '../task/awaitable.js';
+import { recordAwait } from '../task/debug-sites.js';
 import { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import { stopAt, type Suspension, type Waiter } from '../task/suspension.js';
@@ -95,8 +96,9 @@ export class StepRead implements Reader, Suspension {
 
   next(): IteratorResult<unknown, Buffer> {
     if (this._state === ARRIVED) return { done: true, value: this._value as Buffer };
-    if (this._state === PENDING) return stopAt(this);
-    throw this._readError();
+    if (this._state !== PENDING) throw this._readError();
+    if (this._loop.debug) recordAwait(this);
+    return stopAt(this);
   }
 
   throw(error: unknown): never {

@@ -180,11 +180,18 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._name = name;
   }
 
-  /** The future the task waits for; undefined when it runs, is about to, or waits for something foreign. */
+  /**
+   * The future the task waits for; undefined when it runs, is about to, or waits for something that is
+   * none, as a generator that reads a stream does. {@link Task.stack} tells of that as well.
+   */
   get awaiting(): Future<unknown> | undefined {
-    const waiting = this._waiting;
-    if (waiting !== null) return waiting instanceof Future ? (waiting as Future<unknown>) : undefined;
-    return this._firstAwait?.future as Future<unknown> | undefined;
+    const awaited = this._awaited;
+    return awaited instanceof Future ? (awaited as Future<unknown>) : undefined;
+  }
+
+  /** @internal */
+  get _awaited(): Suspension | undefined {
+    return this._waiting ?? this._firstAwait?.future;
   }
 
   /** The tasks that wait for this one. */
@@ -198,7 +205,7 @@ export class Task<T> implements Linked<Task<unknown>> {
    * Suspends: never.
    */
   stack(): string {
-    return describeWaits(this, (future) => (future instanceof Task ? future : null));
+    return describeWaits(this, (awaited) => (awaited instanceof Task ? awaited : null));
   }
 
   /** @internal */
@@ -209,10 +216,10 @@ export class Task<T> implements Linked<Task<unknown>> {
   /** @internal */
   _describe(): string {
     const name = inspect(this.name);
-    const awaiting = this.awaiting;
+    const awaited = this._awaited;
     const state = this._cancelRequests > 0 && !this.done() ? 'cancelling' : this._describeState();
-    if (awaiting === undefined) return `<Task ${name} ${state}>`;
-    const target = awaiting instanceof Task ? `<Task ${inspect(awaiting.name)}>` : `<${awaiting._kind()}>`;
+    if (awaited === undefined) return `<Task ${name} ${state}>`;
+    const target = awaited instanceof Task ? `<Task ${inspect(awaited.name)}>` : `<${awaited._kind()}>`;
     return `<Task ${name} ${state} awaiting ${target}>`;
   }
 

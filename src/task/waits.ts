@@ -1,11 +1,10 @@
 // Who waits for whom: for those who look at a program that hangs.
 import { awaitSiteOf } from './debug-sites.js';
-import type { Future } from './future.js';
 import type { Suspension } from './suspension.js';
 
 /** What is known here of a task. @internal */
 export interface WaitingTask {
-  readonly awaiting: Future<unknown> | undefined;
+  readonly _awaited: Suspension | undefined;
   readonly _waiting: Suspension | null;
   readonly _firstAwait: WaitingAwait | null;
   _describe(): string;
@@ -28,17 +27,17 @@ export function waitsFor(task: WaitingTask, future: Suspension): boolean {
 /** What `first` waits for, and what that waits for in turn; in debug mode with the lines of code. @internal */
 export function describeWaits(
   first: WaitingTask,
-  asTask: (future: Future<unknown>) => WaitingTask | null,
+  asTask: (awaited: Suspension) => WaitingTask | null,
 ): string {
   const lines = [first._describe()];
   const seen = new Set<unknown>();
   let task: WaitingTask | null = null;
-  for (let future = first.awaiting; future !== undefined && !seen.has(future); future = task?.awaiting) {
-    seen.add(future);
-    const site = awaitSiteOf(future);
+  for (let awaited = first._awaited; awaited !== undefined && !seen.has(awaited); awaited = task?._awaited) {
+    seen.add(awaited);
+    const site = awaitSiteOf(awaited);
     if (site !== undefined) lines.push(site);
-    lines.push(`awaiting ${future._describe()}`);
-    task = asTask(future);
+    lines.push(`awaiting ${awaited._describe()}`);
+    task = asTask(awaited);
   }
   return lines.join('\n');
 }

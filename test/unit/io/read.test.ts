@@ -266,6 +266,19 @@ test('a read awaited twice gives the same bytes twice', () =>
     expect(await reading).toBe(await reading);
   }));
 
+test.each(FORMS)('a task in %s form that reads says so, in debug mode with the line', (_form, readTask) =>
+  withPair(serverPair, {}, async ({ stream, peer }, loop) => {
+    loop.debug = true;
+    const task = readTask(loop, stream);
+    await soon(loop);
+    expect(task._describe()).toMatch(/^<Task 'Task-\d+' pending awaiting <(Read|Future)>>$/);
+    expect(task.stack()).toContain('read.test.ts');
+    loop.debug = false;
+    peer.write('x');
+    await task;
+  }),
+);
+
 test('read() refuses what is no size', () =>
   withPair(clientPair, {}, ({ stream }) => {
     const read = stream.read.bind(stream) as (size: unknown) => unknown;
