@@ -550,7 +550,11 @@ export class LoopCore implements BatchOwner {
     }
   }
 
-  /** Writes the error to standard error, and does what the option `unhandled` says. */
+  /**
+   * Writes the error to standard error, and does what the option `unhandled` says.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `context` is no object, or has no message.
+   */
   defaultExceptionHandler(context: ExceptionContext): void {
     reportException(context);
     if (this.#unhandled === 'shutdown') this.#fail(context.exception ?? new Error(context.message));

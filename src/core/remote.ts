@@ -297,7 +297,7 @@ export class LoopRemote {
   #checkSize(name: string, payload: Buffer | null): void {
     const capacityBytes = this.#words.byteLength - HEADER_BYTES;
     if (payload !== null && payload.length + abi.MAILBOX_RECORD_WORDS * 4 > capacityBytes) {
-      throw outOfRange(name, `of less than ${String(capacityBytes)} bytes when serialized`, payload.length);
+      throw outOfRange(name, `less than ${String(capacityBytes)} bytes when serialized`, payload.length);
     }
   }
 

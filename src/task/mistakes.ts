@@ -1,5 +1,5 @@
 // What a task says to a coroutine that it cannot run any further.
-import { describe } from '../base/errors.js';
+import { describe, invalidReturnValue } from '../base/errors.js';
 import { isGenerator, isThenable } from './coroutine.js';
 import { Future } from './future.js';
 import type { Waiter } from './suspension.js';
@@ -16,5 +16,5 @@ export function badYield(task: Waiter, value: unknown): Error {
 
 /** The function of `task` returned neither a generator nor a promise. @internal */
 export function badResult(task: Waiter, result: unknown): Error {
-  return new TypeError(`The function of ${task._describe()} returned ${describe(result)}`);
+  return invalidReturnValue(`function of ${task._describe()}`, 'a generator or a promise', result);
 }

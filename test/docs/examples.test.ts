@@ -10,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { BLOCK, figures, type Report } from '../../bench/lib/figures.mjs';
 import { systemError } from '../../src/base/errors.js';
 import * as evloop from '../../src/index.js';
 
@@ -206,6 +207,11 @@ describe('README.md', () => {
     const options = [...body.matchAll(/^ {2}(\w+)\?:/gm)].map(([, name]) => name);
     const table = /\| option \|.*?\n\n/s.exec(read('README.md'))![0];
     expect([...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name).sort()).toEqual(options.sort());
+  });
+
+  test('shows the figures of the last measurement that is kept', () => {
+    const report = JSON.parse(read('bench/reference.json')) as Report;
+    expect(BLOCK.exec(read('README.md'))![0]).toBe(figures(report));
   });
 
   test('links to files that exist', () => {

@@ -615,7 +615,7 @@ test('a coroutine function that gives neither generator nor promise fails the ta
   const loop = fakeLoop();
   const task = createTaskOn(loop, (() => 5) as any);
   await loop.settle();
-  expect(() => task.result()).toThrow(/returned 5/);
+  expect(() => task.result()).toThrow(/got 5/);
 });
 
 test('an async function gets a signal if it declares one, and the task', async () => {
