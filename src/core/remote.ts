@@ -102,6 +102,24 @@ class Mailbox {
   }
 }
 
+// A thread may post and end before the loop hears of it, which keeps nothing alive then. Weak, as a
+// loop that nobody closes can be collected.
+const collectors = new Set<WeakRef<() => void>>();
+
+function collectAll(): void {
+  for (const collector of collectors) collector.deref()?.();
+}
+
+/** Calls `collect` also when the process is about to exit for want of work; the answer takes that back. */
+function collectBeforeExit(collect: () => void): () => void {
+  if (collectors.size === 0) process.on('beforeExit', collectAll);
+  const collector = new WeakRef(collect);
+  collectors.add(collector);
+  return () => {
+    if (collectors.delete(collector) && collectors.size === 0) process.off('beforeExit', collectAll);
+  };
+}
+
 function closeMailbox(words: Int32Array): void {
   Atomics.store(words, abi.MAIL_CLOSED, 1);
   Atomics.store(words, abi.MAIL_HEAD, HEAD_OF_CLOSED);
@@ -142,8 +160,11 @@ export function openMailbox(
   const refuse = (functionId: number, payload: Buffer | null): void => {
     if (functionId === names.length) calls?.refuse(payload!);
   };
-  loop._addMailbox(() => mailbox.take(schedule));
+  const collect = (): void => mailbox.take(schedule);
+  loop._addMailbox(collect);
+  const forget = collectBeforeExit(collect);
   loop._onClose.push(() => {
+    forget();
     // Nothing comes in any more; what is in there is looked through once.
     Atomics.store(mailbox.words, abi.MAIL_CLOSED, 1);
     mailbox.take(refuse);

@@ -3,6 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { LoopCore } from '../../../src/core/loop.js';
 import { LoopRemote, openMailbox, type RemoteHandle } from '../../../src/core/remote.js';
+import { runChild } from '../../support/child.js';
 import { distUrl } from '../../support/dist.js';
 import {
   block,
@@ -419,3 +420,16 @@ async function oneTurnLater(loop: LoopCore): Promise<void> {
   await stopped(loop);
   await oneTurn(loop);
 }
+
+test('a post that comes when nothing keeps the process is delivered before it exits', async () => {
+  const { code, stdout } = await runChild(`
+    await run(function* () {
+      const loop = EventLoop.running();
+      const result = loop.createFuture();
+      process.once('beforeExit', () => new LoopRemote(handle).post('finish', 42));
+      const handle = loop.createRemote({ finish: (value) => result.setResult(value) });
+      console.log(yield* result);
+    });
+  `);
+  expect([code, stdout]).toEqual([0, '42\n']);
+});

@@ -82,7 +82,7 @@ test('a loop that nobody closed, runs or knows gives its descriptors back', asyn
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     // The loop that made a task last is remembered.
-    console.log(during - before >= 100, descriptors() - before <= 8);
+    console.log(during - before >= 80, descriptors() - before <= 8);
     `,
     { nodeArgs: ['--expose-gc'] },
   );
