@@ -100,8 +100,8 @@ int64_t Reads(uint32_t count, uint32_t large_every) {
     uint32_t slot = 0;
     uint8_t* at = nullptr;
     uint32_t available = 0;
-    if (slabs.Reserve(large ? kReceiveSlabBytes : kReceiveMinimumBytes, kReceiveMinimumBytes, &slot, &at,
-                      &available)) {
+    if (slabs.Reserve(large ? kReceiveSlabBytes : kReceiveMinimumBytes, kReceiveMinimumBytes, &slot,
+                      &at, &available)) {
       slabs.Commit(slot, large ? available / 2 : 64);
     }
     // Once in a while JS replaces what was used up, as it does every turn.
