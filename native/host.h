@@ -45,8 +45,9 @@ class Host {
   virtual bool DrainsBetweenTurns() const { return true; }
   // How long one stay may last.
   double BudgetMs() const;
-  // How many events one poll may take, for a stay that begins now.
-  uint32_t MaxEvents(double now_ms);
+  // The runtime's loop has run what was ready besides us since the last stay, and has not slept
+  // yet.
+  void EndRound();
 
   Engine* engine_;
   TurnCaller caller_;

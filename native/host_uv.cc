@@ -3,7 +3,7 @@
 // - uv_poll watches our poller's descriptor: something became ready.
 // - uv_timer holds the wheel's next deadline.
 // - uv_prepare runs right before libuv would block: it picks up what callbacks outside of our
-//   turns submitted.
+//   turns submitted, and sees how long they took.
 // - uv_idle keeps libuv from blocking while handles are ready.
 //
 // Only the poll handle is referenced, and only while the loop has references: it alone decides
@@ -218,6 +218,7 @@ class UvHost : public Host {
   }
   static void OnTurn(uv_handle_t* handle) {
     UvHost* host = Self(handle);
+    host->EndRound();
     // Most iterations of Node's loop have nothing for us.
     if (host->engine_->HasWork()) host->RunTurns();
   }
