@@ -110,7 +110,7 @@ export const bars = [
     contender: 'beside evloop',
     rival: 'alone',
     limit: 3,
-    margin: WIDE_MARGIN,
+    margin: WIDE_MARGIN / 2,
   })),
   ...['echo', 'callLaterP50'].map((metric) => ({
     table: 'coexistence/evloop',
@@ -118,7 +118,7 @@ export const bars = [
     contender: 'beside node:http',
     rival: 'alone',
     limit: 3,
-    margin: WIDE_MARGIN,
+    margin: WIDE_MARGIN / 2,
   })),
   ...['http', 'echo'].map((metric) => ({
     table: 'coexistence/both',
@@ -126,6 +126,6 @@ export const bars = [
     contender: 'evloop, at once',
     rival: 'evloop, one after the other',
     limit: 3,
-    margin: WIDE_MARGIN,
+    margin: WIDE_MARGIN / 2,
   })),
 ];

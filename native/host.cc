@@ -13,7 +13,7 @@ namespace {
 // node:http beside 50 busy connections takes 3 times as long as alone, instead of 5; taking few
 // always would make a round trip 2 % dearer.
 constexpr uint32_t kEventsAlone = 16;
-constexpr uint32_t kEventsBesideOthers = 8;
+constexpr uint32_t kEventsBesideOthers = 10;
 // A round of the runtime's loop without callbacks of others is shorter.
 constexpr double kEmptyRoundMs = 0.012;
 // How long others count as busy after they were seen.
