@@ -217,9 +217,10 @@ describe.each(SIDES)('close() of a %s stream', (_side, makePair) => {
 
   test('await using closes', () =>
     withPair(makePair, {}, async ({ stream, peer }) => {
+      const end = ending(peer);
       await stream[Symbol.asyncDispose]();
       expect(stream.isClosing()).toBe(true);
-      expect(await ending(peer)).toBe('close');
+      expect(await end).toBe('close');
     }));
 });
 
