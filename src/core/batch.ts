@@ -26,8 +26,8 @@ import type { SchedulingPolicy } from './policy.js';
 export interface BatchOwner {
   readonly debug: boolean;
   readonly slowCallbackDuration: number;
-  /** Whether anybody but the channel wants to hear of slow callbacks. */
-  _watchesSlowCallbacks(): boolean;
+  /** Null when nobody but the channel wants to hear of slow callbacks. */
+  readonly onSlowCallback: unknown;
   _onSlowCallback(handle: Handle, durationMs: number): void;
   _onCallbackError(handle: Handle, context: ContextSnapshot | null, error: unknown): void;
 }
@@ -132,7 +132,7 @@ export class Batch {
     const isFifo = policy.isFifo === true;
     const maxBatch = this.#maxBatch;
     const isTimed =
-      this.#owner.debug || this.#owner._watchesSlowCallbacks() || slowCallbackChannel.hasSubscribers;
+      this.#owner.debug || this.#owner.onSlowCallback !== null || slowCallbackChannel.hasSubscribers;
     let left = this.#left;
     let ranKind = this.#ranKind;
     while (left > 0) {

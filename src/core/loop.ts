@@ -606,11 +606,6 @@ export class LoopCore implements BatchOwner {
   }
 
   /** @internal */
-  _watchesSlowCallbacks(): boolean {
-    return this.#onSlowCallback !== null;
-  }
-
-  /** @internal */
   _onSlowCallback(handle: Handle, durationMs: number): void {
     const event: SlowCallback = { handle, durationMs, loop: this };
     slowCallbackChannel.publish(event);

@@ -28,9 +28,6 @@ const THROWING: readonly { part: string; message: string }[] = [
   { part: 'throw systemError', message: 'connect ECONNREFUSED 127.0.0.1:80: connection refused' },
 ];
 
-// Blocks that cannot run, and why; none so far.
-const NOT_RUN: readonly { part: string; reason: string }[] = [];
-
 /** The fenced blocks of the given languages in a text. */
 function fencedBlocks(file: string, text: string, languages: readonly string[]): Block[] {
   const blocks: Block[] = [];
@@ -161,11 +158,6 @@ async function runBlock(block: Block): Promise<void> {
 
 function testBlocks(blocks: readonly Block[]): void {
   for (const block of blocks) {
-    const reason = NOT_RUN.find(({ part }) => block.code.includes(part))?.reason;
-    if (reason !== undefined) {
-      test.skip(`${block.place} (${reason})`, () => undefined);
-      continue;
-    }
     test(block.place, async () => {
       const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
       const error = vi.spyOn(console, 'error').mockImplementation(() => undefined);
