@@ -4,6 +4,7 @@ const rooms = [
   '^src/native/',
   '^src/core/',
   '^src/task/',
+  '^src/sync/',
   '^src/io/',
   '^src/(event-loop|deadlock|signals|run)\\.ts$',
   '^src/index\\.ts$',

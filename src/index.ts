@@ -8,6 +8,7 @@ export {
   SystemError,
   TimeoutError,
 } from './base/errors.js';
+export { catchStar, ExceptionGroup, type ErrorCondition, type StarHandlers } from './base/exception-group.js';
 export { captureContext, type ContextSnapshot } from './core/context.js';
 export type { Clock } from './core/clock.js';
 export type { ExceptionContext } from './core/exception.js';

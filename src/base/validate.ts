@@ -8,6 +8,11 @@ export function validateFunction(name: string, value: unknown): asserts value is
   if (typeof value !== 'function') throw invalidArgType(name, 'a function', value);
 }
 
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` is no array. */
+export function validateArray(name: string, value: unknown): asserts value is readonly unknown[] {
+  if (!Array.isArray(value)) throw invalidArgType(name, 'an array', value);
+}
+
 /**
  * Accepts numbers from `min` to `max`, both included; never NaN.
  *

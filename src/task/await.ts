@@ -3,15 +3,17 @@
 // An async function awaits several futures at once where it uses `Promise.all` and the like, so its
 // task has a list of these.
 import { Handle, KIND_ASYNC_STEP } from '../core/handle.js';
-import { takeCancellation, type CancelledTask } from './cancellation.js';
+import { cancelInFrame, clearCancellation, takeCancellation, type CancelledTask } from './cancellation.js';
+import type { Frame } from './frame.js';
 import { State } from './future-state.js';
 import { Half, rejectHalf, settleHalf, type HalfNative, type Resolve } from './native-half.js';
 import type { Suspension } from './suspension.js';
-import { trackedTask } from './tracking.js';
+import { trackedBranch, trackedTask } from './tracking.js';
 
 /** What a task knows of the awaits of its async function. @internal */
 export interface AwaitingTask extends CancelledTask {
-  _firstAwait: Await | null;
+  _firstAwait: AwaitLink | null;
+  readonly _frame: Frame | null;
   done(): boolean;
 }
 
@@ -27,33 +29,28 @@ export function waitingTask(): AwaitingTask | null {
   return task === undefined || task.done() ? null : task;
 }
 
-/** The wake-up of one await of an async function. @internal */
-export class Await extends Handle {
-  readonly future: AwaitedFuture;
-  /** The next of the awaits of the same task. */
-  next: Await | null = null;
-  #task: AwaitingTask | null;
-  #previous: Await | null = null;
-  // Both null where the native half of the future is awaited.
-  readonly #resolve: Resolve | null;
-  readonly #reject: Resolve | null;
+/** What encloses the code of an async function of `task` that runs now. @internal */
+export function waitingFrame(task: AwaitingTask): Frame | null {
+  const branch = trackedBranch();
+  return branch === null ? task._frame : branch.frame;
+}
 
-  constructor(
-    future: AwaitedFuture,
-    task: AwaitingTask | null,
-    resolve: Resolve | null,
-    reject: Resolve | null,
-  ) {
-    super(KIND_ASYNC_STEP, null);
-    this.future = future;
-    this.#task = task;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
+/** One of the places at which a task waits in async functions. @internal */
+export abstract class AwaitLink extends Handle {
+  /** What is waited for there. */
+  abstract readonly future: Suspension;
+  /** What encloses that place. */
+  frame: Frame | null = null;
+  /** The next of the same task. */
+  next: AwaitLink | null = null;
+  protected linkedTask: AwaitingTask | null = null;
+  #previous: AwaitLink | null = null;
 
-  /** Lets cancelling `task` cancel the future. */
-  link(task: AwaitingTask): void {
+  /** Lets cancelling `task` cancel what is waited for, and the scopes around `frame` as well. */
+  link(task: AwaitingTask, frame: Frame | null): void {
     const next = task._firstAwait;
+    this.linkedTask = task;
+    this.frame = frame;
     this.next = next;
     if (next !== null) next.#previous = this;
     task._firstAwait = this;
@@ -61,18 +58,40 @@ export class Await extends Handle {
 
   /** The task is done, or need not care any more. */
   unlink(): void {
-    const task = this.#task;
+    const task = this.linkedTask;
     if (task === null) return;
-    this.#task = null;
+    this.linkedTask = null;
     if (this.#previous === null) task._firstAwait = this.next;
     else this.#previous.next = this.next;
     if (this.next !== null) this.next.#previous = this.#previous;
     this.#previous = null;
+    this.next = null;
+  }
+
+  /** After the task began to wait: delivers a cancellation that is due. */
+  cancelIfDue(task: AwaitingTask): void {
+    if (task._mustCancel && this.future.cancel(task._cancelReason)) clearCancellation(task);
+    else if (this.frame !== null) cancelInFrame(this.frame, this.future);
+  }
+}
+
+/** The wake-up of one await of an async function. @internal */
+export class Await extends AwaitLink {
+  readonly future: AwaitedFuture;
+  // Both null where the native half of the future is awaited.
+  readonly #resolve: Resolve | null;
+  readonly #reject: Resolve | null;
+
+  constructor(future: AwaitedFuture, resolve: Resolve | null, reject: Resolve | null) {
+    super(KIND_ASYNC_STEP, null);
+    this.future = future;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   _run(): void {
     const future = this.future;
-    const task = this.#task;
+    const task = this.linkedTask;
     this.unlink();
     if (task?._mustCancel === true) {
       // The outcome came, but the cancellation goes first; the outcome is lost.

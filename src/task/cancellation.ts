@@ -5,6 +5,7 @@
 import { CancelledError } from '../base/errors.js';
 import type { ContextSnapshot } from '../core/context.js';
 import type { Handle } from '../core/handle.js';
+import { cancellingFrame, type Frame } from './frame.js';
 import type { Suspension, Waiter } from './suspension.js';
 import { runUntracked, undelivered } from './tracking.js';
 
@@ -27,7 +28,11 @@ interface CancelledAwait extends Handle {
 /** Cancels all that `task` waits for; returns whether any of it could be. @internal */
 export function cancelAwaited(task: CancelledTask): boolean {
   const reason = task._cancelReason;
-  if (task._waiting !== null) return task._waiting.cancel(reason);
+  return task._waiting === null ? cancelBranches(task, reason) : task._waiting.cancel(reason);
+}
+
+/** Cancels all that async functions of `task` await; returns whether any of it could be. @internal */
+export function cancelBranches(task: CancelledTask, reason: unknown): boolean {
   let isPassedOn = false;
   let wait = task._firstAwait;
   while (wait !== null) {
@@ -36,6 +41,12 @@ export function cancelAwaited(task: CancelledTask): boolean {
     wait = next;
   }
   return isPassedOn;
+}
+
+/** What begins to wait in a scope that was cancelled waits no more. @internal */
+export function cancelInFrame(frame: Frame, wait: Suspension): void {
+  const scope = cancellingFrame(frame);
+  if (scope !== null && !wait.done()) wait.cancel(scope.reason);
 }
 
 /** Tasks wait for each other in a circle, and none can go first: `task` stops waiting. @internal */

@@ -11,9 +11,9 @@ import { validateFunction, validateObject } from '../base/validate.js';
 import { pickContext, type ContextSnapshot } from '../core/context.js';
 import { KIND_CALLBACK, type Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
-import { Await, waitingTask, type AwaitingTask } from './await.js';
+import { Await, waitingFrame, waitingTask, type AwaitingTask } from './await.js';
 import type { Awaitable } from './awaitable.js';
-import { clearCancellation, takeCancellation } from './cancellation.js';
+import { takeCancellation } from './cancellation.js';
 import { originOf, recordAwait, recordOrigin } from './debug-sites.js';
 import { DoneCallback } from './done-callback.js';
 import { State } from './future-state.js';
@@ -418,11 +418,11 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
 
   /** Registers that `task` awaits this future, by the native half when there are no functions. @internal */
   _beginAwait(task: AwaitingTask | null, resolve: Resolve | null, reject: Resolve | null): void {
-    const wait = new Await(this, task, resolve, reject);
+    const wait = new Await(this, resolve, reject);
     this._addHandle(wait);
     if (task === null) return;
-    wait.link(task);
-    if (task._mustCancel && this.cancel(task._cancelReason)) clearCancellation(task);
+    wait.link(task, waitingFrame(task));
+    wait.cancelIfDue(task);
   }
 
   /** Why `task` cannot wait for this future, or null. @internal */

@@ -18,6 +18,10 @@ export interface Suspension {
   _moveToReady(handle: Handle): void;
   /** Why `task` cannot wait here, or null. */
   _waitMistake(task: Waiter): Error | null;
+  /** Whether the wait is over, although the handle may not have run. */
+  done(): boolean;
+  /** A cancellation does not replace the outcome, but is thrown at the next wait. */
+  readonly _keepsResult?: boolean;
   /** The outcome went to a task that was cancelled meanwhile. */
   _lose(): void;
   _readError(): unknown;

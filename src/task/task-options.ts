@@ -1,5 +1,6 @@
 // The options of a task.
 import { validateAbortSignal, validateBoolean, validateObject, validateString } from '../base/validate.js';
+import type { Frame } from './frame.js';
 import { validateContext, type ContextSnapshot } from '../core/context.js';
 
 /** How a task is made. */
@@ -16,6 +17,8 @@ export interface TaskOptions {
   eagerStart?: boolean;
   /** Cancels the task when it aborts, with its reason. */
   signal?: AbortSignal;
+  /** What encloses the task. @internal */
+  _frame?: Frame | null;
 }
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` - an option is wrong. @internal */

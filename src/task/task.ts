@@ -15,11 +15,12 @@ import { captureContext, type ContextSnapshot } from '../core/context.js';
 import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
-import type { Await } from './await.js';
+import type { AwaitLink } from './await.js';
 import {
   abortSignal,
   breakCircle,
   cancelAwaited,
+  cancelInFrame,
   clearCancellation,
   requestCancellation,
   takeCancellation,
@@ -33,6 +34,7 @@ import {
   validateCoroutine,
   type GeneratorCoroutine,
 } from './coroutine.js';
+import { cancellingFrame, enterMembers, leaveMembers, type Frame } from './frame.js';
 import { beFuture, Future } from './future.js';
 import { badResult, badYield } from './mistakes.js';
 import type { Linked } from './registry.js';
@@ -99,10 +101,16 @@ export class Task<T> implements Linked<Task<unknown>> {
   declare _waiting: Suspension | null;
   // What the async function awaits.
   /** @internal */
-  declare _firstAwait: Await | null;
-  // Whether it is an async function, which waits with promises.
+  declare _firstAwait: AwaitLink | null;
+  // Whether code of async functions is part of it, which waits with promises.
   /** @internal */
   declare _isTracked: boolean;
+  // Its async function waits for an operation (operation.ts).
+  /** @internal */
+  declare _isOperating: boolean;
+  // What encloses the code that runs; for an async function, the task.
+  /** @internal */
+  declare _frame: Frame | null;
   /** @internal */
   declare _cancelRequests: number;
   // A cancellation is on its way to what the task waits for.
@@ -149,6 +157,8 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._waiting = null;
     this._firstAwait = null;
     this._isTracked = false;
+    this._isOperating = false;
+    this._frame = options?._frame ?? null;
     this._cancelRequests = 0;
     this._isPassingOn = false;
     this._mustCancel = false;
@@ -159,6 +169,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._previousTask = null;
     this._nextTask = null;
     this._room.tasks.add(this);
+    if (this._frame !== null) enterMembers(this._frame, this);
     const signal = options?.signal;
     if (signal !== undefined) {
       this._cancelSignal = signal;
@@ -341,7 +352,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     loop._currentTask = this;
     let step: IteratorResult<unknown, T>;
     try {
-      if (this._mustCancel || this._mistake !== null) {
+      if (this._isInterrupted()) {
         step = generator.throw(this._takeInterruption());
       } else {
         this._waiting = null;
@@ -353,8 +364,12 @@ export class Task<T> implements Linked<Task<unknown>> {
     }
     loop._currentTask = caller;
     if (step.done === true) this._finish(step.value);
-    else if (step.value === undefined) loop._push(this._handle);
+    else if (step.value === undefined) this._pause();
     else this._stopAt(step.value);
+  }
+
+  _isInterrupted(): boolean {
+    return (this._mustCancel && this._waiting?._keepsResult !== true) || this._mistake !== null;
   }
 
   _takeInterruption(): unknown {
@@ -363,6 +378,24 @@ export class Task<T> implements Linked<Task<unknown>> {
     const mistake = this._mistake;
     this._mistake = null;
     return this._mustCancel ? takeCancellation(this, awaited) : mistake;
+  }
+
+  _pause(): void {
+    if (this._frame !== null) this._mistake = this._dueInFrame(this._frame);
+    this._loop._push(this._handle);
+  }
+
+  /** What is thrown at a wait in `frame`, if something around it was cancelled. @internal */
+  _dueInFrame(frame: Frame | null): Error | null {
+    const scope = cancellingFrame(frame);
+    return scope === null ? null : new CancelledError(scope.reason);
+  }
+
+  /** Code of an async function becomes part of it. @internal */
+  _beTracked(): void {
+    if (this._isTracked) return;
+    this._isTracked = true;
+    if (this._mustCancel) undelivered.count++;
   }
 
   _stopAt(value: unknown): void {
@@ -378,6 +411,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._waiting = future;
     future._addHandle(this._handle);
     if (this._mustCancel && future.cancel(this._cancelReason)) clearCancellation(this);
+    else if (this._frame !== null) cancelInFrame(this._frame, future);
   }
 
   _throwLater(mistake: Error): void {
@@ -475,6 +509,10 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._function = null;
     this._waiting = null;
     while (this._firstAwait !== null) this._firstAwait.unlink();
+    if (this._frame !== null) {
+      leaveMembers(this._frame, this);
+      this._frame = null;
+    }
     if (this._cancelSignal !== null) {
       ignoreAbort(this._cancelSignal, this);
       this._cancelSignal = null;

@@ -5,6 +5,25 @@
 // process: it is made when the first such task starts, and dropped if that turns out to be none.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { concealFromSnapshots } from '../core/context.js';
+import type { Frame } from './frame.js';
+
+/**
+ * An async function that runs as part of a task, though it is not the task's own: the body of a scoped
+ * call.
+ *
+ * @internal
+ */
+export class Branch {
+  readonly task: unknown;
+  readonly frame: Frame | null;
+  /** An operation is under way in it (operation.ts). */
+  isOperating = false;
+
+  constructor(task: unknown, frame: Frame | null) {
+    this.task = task;
+    this.frame = frame;
+  }
+}
 
 let storage: AsyncLocalStorage<unknown> | null = null;
 let isNeeded = false;
@@ -13,18 +32,39 @@ let calls = 0;
 
 /** The async-function task that runs now, perhaps a finished one; undefined outside of such tasks. @internal */
 export function trackedTask(): unknown {
-  return storage === null ? undefined : storage.getStore();
+  if (storage === null) return undefined;
+  const store = storage.getStore();
+  return store instanceof Branch ? store.task : store;
+}
+
+/** The body that runs now, if it is a part of its task. @internal */
+export function trackedBranch(): Branch | null {
+  const store = storage?.getStore();
+  return store instanceof Branch ? store : null;
 }
 
 /** Calls `body(first, task)` so that everything awaited in it is known to belong to `task`. @internal */
 export function runTracked<A, T, R>(task: T, body: (first: A, task: T) => R, first: A): R {
+  return runIn(task, body, first, task);
+}
+
+/** Calls the body of a scoped call, so that everything awaited in it is known to belong to `branch`. @internal */
+export function runInBranch<A extends readonly unknown[], R>(
+  branch: Branch,
+  body: (...args: A) => R,
+  args: A,
+): R {
+  return runIn(branch, body, ...args);
+}
+
+function runIn<A extends readonly unknown[], R>(store: unknown, body: (...args: A) => R, ...args: A): R {
   if (storage === null) {
     storage = new AsyncLocalStorage();
     concealFromSnapshots(storage);
   }
   calls++;
   try {
-    return storage.run(task, body, first, task);
+    return storage.run(store, body, ...args);
   } finally {
     calls--;
   }

@@ -1,0 +1,62 @@
+// Light awaitables for calls that nearly always have their result at once, or wait for it in a generator.
+import type { LoopCore } from '../core/loop.js';
+import type { Awaitable } from './awaitable.js';
+import { isSteppingGenerator } from './current.js';
+import { beFuture, Future } from './future.js';
+
+/** A future without the promise that others are to the engine; awaited as any thenable. @internal */
+// eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- see below
+export class StepFuture<T> {
+  constructor(loop: LoopCore) {
+    beFuture(this as unknown as Future<T>, loop, null);
+  }
+}
+
+// As in task.ts: `extends` would make the promise.
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type
+export interface StepFuture<T> extends Future<T> {}
+Object.setPrototypeOf(StepFuture, Future);
+Object.setPrototypeOf(StepFuture.prototype, Future.prototype);
+
+/** A new pending future, of the make that suits whoever asks for it. @internal */
+export function pendingFuture<T>(loop: LoopCore): Future<T> {
+  return isSteppingGenerator(loop) ? new StepFuture<T>(loop) : new Future<T>(loop);
+}
+
+/** A value that is there; for generators. */
+class Ready<T> implements Awaitable<T> {
+  readonly #value: T;
+
+  constructor(value: T) {
+    this.#value = value;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<unknown, T> {
+    return { done: true, value: this.#value };
+  }
+
+  then<R = T, E = never>(
+    onFulfilled?: ((value: T) => R | PromiseLike<R>) | null,
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in PromiseLike
+    onRejected?: ((error: any) => E | PromiseLike<E>) | null,
+  ): PromiseLike<R | E> {
+    return Promise.resolve(this.#value).then(onFulfilled, onRejected);
+  }
+}
+
+/**
+ * What a call gives that need not wait: no turn passes, and a cancellation that is due comes at the next
+ * wait, as with a coroutine of asyncio that never suspends.
+ *
+ * @internal
+ */
+export function ready<T>(loop: LoopCore, value: T): Awaitable<T> {
+  if (isSteppingGenerator(loop)) return new Ready(value);
+  return Object.assign(Promise.resolve(value), {
+    [Symbol.iterator]: () => new Ready(value),
+  });
+}
