@@ -30,12 +30,28 @@ export type { StreamOptions } from './io/limits.js';
 export { Stream, type ConnectionInfo } from './io/stream.js';
 export { run, Runner, type RunOptions } from './run.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
+export type { Body } from './task/body.js';
+export {
+  CancelScope,
+  cancelScope,
+  cleanup,
+  failAfter,
+  moveOnAfter,
+  type CancelScopeOptions,
+} from './task/cancel-scope.js';
 export type { TaskFactory } from './task/create.js';
 export { createTask, currentTask } from './task/current.js';
+export { currentDeadline, decodeDeadline, encodeDeadline } from './task/deadline.js';
+export { ensureFuture, type AnyAwaitable } from './task/ensure-future.js';
+export { fromSignal } from './task/from-signal.js';
 export { Future } from './task/future.js';
 export { interval, Interval, type IntervalOptions, type MissedTicks } from './task/interval.js';
+export { shield } from './task/shield.js';
 export { sleep } from './task/sleep.js';
+export { Completed, TaskGroup, taskGroup, type StartBody, type TaskGroupOptions } from './task/task-group.js';
 export type { TaskOptions } from './task/task-options.js';
 export { Task, type Coroutine } from './task/task.js';
+export { Timeout, timeout, timeoutAt, type TimeoutOptions } from './task/timeout.js';
 export { TaskTracker } from './task/tracker.js';
+export { waitFor } from './task/wait-for.js';
 export type { WrapOptions } from './task/wrap.js';

@@ -60,8 +60,8 @@ export class TimeoutError extends Error {
   }
   readonly code = 'ETIMEDOUT';
 
-  constructor(message = 'The operation timed out') {
-    super(message);
+  constructor(message = 'The operation timed out', options?: ErrorOptions) {
+    super(message, options);
   }
 }
 

@@ -106,9 +106,7 @@ function isErrorClass(condition: ErrorCondition): condition is abstract new (...
 }
 
 function toPredicate(condition: ErrorCondition): (error: unknown) => boolean {
-  return isErrorClass(condition)
-    ? (error) => error instanceof condition
-    : (condition);
+  return isErrorClass(condition) ? (error) => error instanceof condition : condition;
 }
 
 /** What {@link catchStar} calls: by the name of an error or of one of its classes. */

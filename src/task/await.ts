@@ -3,7 +3,13 @@
 // An async function awaits several futures at once where it uses `Promise.all` and the like, so its
 // task has a list of these.
 import { Handle, KIND_ASYNC_STEP } from '../core/handle.js';
-import { cancelInFrame, clearCancellation, takeCancellation, type CancelledTask } from './cancellation.js';
+import {
+  cancelInFrame,
+  clearCancellation,
+  isCancelDue,
+  takeCancellation,
+  type CancelledTask,
+} from './cancellation.js';
 import type { Frame } from './frame.js';
 import { State } from './future-state.js';
 import { Half, rejectHalf, settleHalf, type HalfNative, type Resolve } from './native-half.js';
@@ -13,7 +19,6 @@ import { trackedBranch, trackedTask } from './tracking.js';
 /** What a task knows of the awaits of its async function. @internal */
 export interface AwaitingTask extends CancelledTask {
   _firstAwait: AwaitLink | null;
-  readonly _frame: Frame | null;
   done(): boolean;
 }
 
@@ -70,7 +75,7 @@ export abstract class AwaitLink extends Handle {
 
   /** After the task began to wait: delivers a cancellation that is due. */
   cancelIfDue(task: AwaitingTask): void {
-    if (task._mustCancel && this.future.cancel(task._cancelReason)) clearCancellation(task);
+    if (isCancelDue(task, this.frame) && this.future.cancel(task._cancelReason)) clearCancellation(task);
     else if (this.frame !== null) cancelInFrame(this.frame, this.future);
   }
 }
@@ -93,7 +98,7 @@ export class Await extends AwaitLink {
     const future = this.future;
     const task = this.linkedTask;
     this.unlink();
-    if (task?._mustCancel === true) {
+    if (task !== null && isCancelDue(task, this.frame)) {
       // The outcome came, but the cancellation goes first; the outcome is lost.
       const error = takeCancellation(task, future);
       if (this.#reject !== null) return this.#reject(error);

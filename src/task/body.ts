@@ -2,7 +2,7 @@
 import { invalidReturnValue } from '../base/errors.js';
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
-import { cancelBranches, type CancelledTask } from './cancellation.js';
+import type { CancelledTask } from './cancellation.js';
 import { isGenerator, isGeneratorFunction, isThenable, type GeneratorCoroutine } from './coroutine.js';
 import type { Frame } from './frame.js';
 import { stopAt, type Suspension, type Waiter } from './suspension.js';
@@ -34,7 +34,7 @@ export function runBody<A extends readonly unknown[], T>(
   if (isGeneratorFunction(body)) return body(...args) as Generator<unknown, T, unknown>;
   const result: unknown = callAsync(body, task, args);
   if (isGenerator(result)) return result as GeneratorCoroutine<T>;
-  if (isThenable(result)) return new BodyWait(task._loop, task, result as PromiseLike<T>);
+  if (isThenable(result)) return new BodyWait(task._loop, result as PromiseLike<T>);
   throw invalidReturnValue('body', 'a generator or a promise', result);
 }
 
@@ -56,23 +56,22 @@ function callAsync<A extends readonly unknown[], T>(body: Body<A, T>, task: Body
 }
 
 /**
- * What steps wait for while an async body goes on. A cancellation goes to what the body itself awaits.
+ * What steps wait for while an async body goes on. A cancellation does not stop here: it goes to what the
+ * body itself awaits.
  *
  * @internal
  */
 export class BodyWait<T> implements Suspension, Iterable<unknown, T, unknown> {
   readonly _loop: LoopCore;
   readonly _keepsResult = true;
-  readonly #task: CancelledTask | null;
   #isSettled = false;
   #isFailed = false;
   #value: unknown = undefined;
   #handle: Handle | null = null;
   #callback: (() => void) | null = null;
 
-  constructor(loop: LoopCore, task: CancelledTask | null, promise: PromiseLike<T>) {
+  constructor(loop: LoopCore, promise: PromiseLike<T>) {
     this._loop = loop;
-    this.#task = task;
     promise.then(
       (value) => this.#settle(false, value),
       (error: unknown) => this.#settle(true, error),
@@ -128,8 +127,8 @@ export class BodyWait<T> implements Suspension, Iterable<unknown, T, unknown> {
     return null;
   }
 
-  cancel(reason?: unknown): boolean {
-    return this.#task !== null && cancelBranches(this.#task, reason);
+  cancel(_reason?: unknown): boolean {
+    return false;
   }
 
   done(): boolean {

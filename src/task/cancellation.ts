@@ -5,7 +5,7 @@
 import { CancelledError } from '../base/errors.js';
 import type { ContextSnapshot } from '../core/context.js';
 import type { Handle } from '../core/handle.js';
-import { cancellingFrame, type Frame } from './frame.js';
+import { cancellingFrame, isCancelDeferred, isReachedFrom, isWithin, type Frame } from './frame.js';
 import type { Suspension, Waiter } from './suspension.js';
 import { runUntracked, undelivered } from './tracking.js';
 
@@ -16,37 +16,72 @@ export interface CancelledTask extends Waiter {
   readonly _waiting: Suspension | null;
   readonly _firstAwait: CancelledAwait | null;
   readonly _isTracked: boolean;
+  readonly _frame: Frame | null;
   readonly _cancelReason: unknown;
   _mustCancel: boolean;
 }
 
 interface CancelledAwait extends Handle {
   readonly future: Suspension;
+  readonly frame: Frame | null;
   readonly next: CancelledAwait | null;
 }
 
-/** Cancels all that `task` waits for; returns whether any of it could be. @internal */
-export function cancelAwaited(task: CancelledTask): boolean {
-  const reason = task._cancelReason;
-  return task._waiting === null ? cancelBranches(task, reason) : task._waiting.cancel(reason);
-}
-
-/** Cancels all that async functions of `task` await; returns whether any of it could be. @internal */
-export function cancelBranches(task: CancelledTask, reason: unknown): boolean {
+/**
+ * Cancels all that `task` waits for, or what it waits for within a frame; returns whether any of it could be.
+ *
+ * @internal
+ */
+export function cancelAwaited(task: CancelledTask, within: Frame | null): boolean {
+  const { _waiting: waiting, _cancelReason: reason } = task;
+  if (waiting !== null && waiting._keepsResult !== true) {
+    return !isCancelDeferred(task._frame) && waiting.cancel(reason);
+  }
   let isPassedOn = false;
   let wait = task._firstAwait;
   while (wait !== null) {
-    const { next, future } = wait;
-    if (future.cancel(reason)) isPassedOn = true;
+    const { next, future, frame } = wait;
+    const isMeant = (within === null || isWithin(within, frame)) && !isCancelDeferred(frame);
+    if (isMeant && future.cancel(reason)) isPassedOn = true;
     wait = next;
   }
   return isPassedOn;
+}
+
+/** Cancels what `task` waits for inside of `scope`, unless the result is there already. @internal */
+export function cancelWithin(task: CancelledTask, scope: Frame, reason: unknown): void {
+  const waiting = task._waiting;
+  if (waiting !== null && waiting._keepsResult !== true) {
+    if (isReachedFrom(scope, task._frame) && !waiting.done()) waiting.cancel(reason);
+    return;
+  }
+  let wait = task._firstAwait;
+  while (wait !== null) {
+    const { next, future, frame } = wait;
+    if (isReachedFrom(scope, frame) && !future.done()) future.cancel(reason);
+    wait = next;
+  }
+}
+
+/** Whether a cancellation that was kept is to be thrown into code of `task` in `frame`. @internal */
+export function isCancelDue(task: CancelledTask, frame: Frame | null): boolean {
+  return task._mustCancel && !isCancelDeferred(frame);
 }
 
 /** What begins to wait in a scope that was cancelled waits no more. @internal */
 export function cancelInFrame(frame: Frame, wait: Suspension): void {
   const scope = cancellingFrame(frame);
   if (scope !== null && !wait.done()) wait.cancel(scope.reason);
+}
+
+/** Whether what `task` waits for within a frame is there, and the task only has to be resumed. @internal */
+export function isWakingUp(task: CancelledTask, within: Frame): boolean {
+  const waiting = task._waiting;
+  if (waiting !== null && waiting._keepsResult !== true) return waiting.done();
+  for (let wait = task._firstAwait; wait !== null; wait = wait.next) {
+    if (isWithin(within, wait.frame) && wait.future.done()) return true;
+  }
+  return waiting?.done() === true;
 }
 
 /** Tasks wait for each other in a circle, and none can go first: `task` stops waiting. @internal */

@@ -2,9 +2,10 @@
 import { InvalidStateError } from '../base/errors.js';
 import { runningLoop, type LoopCore } from '../core/loop.js';
 import { createTaskOn } from './create.js';
+import type { Frame } from './frame.js';
 import type { TaskOptions } from './task-options.js';
 import { Task, type Coroutine } from './task.js';
-import { trackedTask } from './tracking.js';
+import { trackedBranch, trackedTask } from './tracking.js';
 
 /** @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop runs in this thread. @internal */
 export function requireRunningLoop(): LoopCore {
@@ -48,6 +49,14 @@ export function currentTask(): Task<unknown> | null {
  */
 export function createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
   return createTaskOn(requireRunningLoop(), coroutine, options);
+}
+
+/** What encloses the code that runs now. @internal */
+export function currentFrame(): Frame | null {
+  const stepping = (runningLoop()?._currentTask ?? null) as Task<unknown> | null;
+  if (stepping !== null) return stepping._frame;
+  const branch = trackedBranch();
+  return branch === null ? (currentTask()?._frame ?? null) : branch.frame;
 }
 
 /** Whether the code that runs now is a step of a generator task, which waits with `yield*`. @internal */

@@ -9,13 +9,16 @@ export interface Frame {
   readonly parent: Frame | null;
   /** When it ends, loop time; Infinity for never. */
   readonly deadline: number;
-  /** What is inside is not cancelled by what is outside. */
+  /** Scopes outside do not cancel what waits inside. */
   readonly isShield: boolean;
+  /** The task's own cancellation waits until the code inside is through. */
+  readonly defersCancel: boolean;
   /** Whether everything that waits inside is to be cancelled, again and again. */
   readonly isCancelled: boolean;
   readonly reason: unknown;
-  /** Tasks that began inside, for scopes that cancel them. */
-  readonly members: Set<unknown> | null;
+  /** A task began inside, or one of those is done; for scopes that cancel them. */
+  _addMember(task: unknown): void;
+  _removeMember(task: unknown): void;
 }
 
 /** The frame that cancels what waits in `frame`, or null. @internal */
@@ -25,6 +28,18 @@ export function cancellingFrame(frame: Frame | null): Frame | null {
     if (current.isShield) return null;
   }
   return null;
+}
+
+/** Whether the cancellation of a task has to wait while it is in `frame`. @internal */
+export function isCancelDeferred(frame: Frame | null): boolean {
+  for (let current = frame; current !== null; current = current.parent) if (current.defersCancel) return true;
+  return false;
+}
+
+/** Whether `frame` is `outer` or inside of it. @internal */
+export function isWithin(outer: Frame, frame: Frame | null): boolean {
+  for (let current = frame; current !== null; current = current.parent) if (current === outer) return true;
+  return false;
 }
 
 /** Whether cancelling `outer` reaches what waits in `frame`. @internal */
@@ -49,15 +64,58 @@ export function deadlineOf(frame: Frame | null): number {
 
 /** Tells the scopes around `frame` of a task that begins inside. @internal */
 export function enterMembers(frame: Frame | null, task: unknown): void {
-  for (let current = frame; current !== null; current = current.parent) current.members?.add(task);
+  for (let current = frame; current !== null; current = current.parent) current._addMember(task);
 }
 
 /** Takes {@link enterMembers} back. @internal */
 export function leaveMembers(frame: Frame | null, task: unknown): void {
-  for (let current = frame; current !== null; current = current.parent) current.members?.delete(task);
+  for (let current = frame; current !== null; current = current.parent) current._removeMember(task);
 }
 
-/** Inside, nothing outside cancels: for waits that have to come to their end. @internal */
+/** A frame that does nothing of itself. @internal */
+export abstract class PlainFrame implements Frame {
+  readonly parent: Frame | null;
+
+  constructor(parent: Frame | null) {
+    this.parent = parent;
+  }
+
+  get deadline(): number {
+    return Infinity;
+  }
+
+  get isShield(): boolean {
+    return false;
+  }
+
+  get defersCancel(): boolean {
+    return false;
+  }
+
+  get isCancelled(): boolean {
+    return false;
+  }
+
+  get reason(): unknown {
+    return undefined;
+  }
+
+  _addMember(_task: unknown): void {
+    // Nobody cancels them from here.
+  }
+
+  _removeMember(_task: unknown): void {
+    // As above.
+  }
+}
+
+class Shield extends PlainFrame {
+  override get isShield(): boolean {
+    return true;
+  }
+}
+
+/** For waits that have to come to their end, whatever scope outside was cancelled. @internal */
 export function shieldIn(parent: Frame | null): Frame {
-  return { parent, deadline: Infinity, isShield: true, isCancelled: false, reason: undefined, members: null };
+  return new Shield(parent);
 }

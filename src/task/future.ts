@@ -13,7 +13,7 @@ import { KIND_CALLBACK, type Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { Await, waitingFrame, waitingTask, type AwaitingTask } from './await.js';
 import type { Awaitable } from './awaitable.js';
-import { takeCancellation } from './cancellation.js';
+import { isCancelDue, takeCancellation } from './cancellation.js';
 import { originOf, recordAwait, recordOrigin } from './debug-sites.js';
 import { DoneCallback } from './done-callback.js';
 import { State } from './future-state.js';
@@ -406,7 +406,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     }
     if (this._state === State.PENDING) {
       this._beginAwait(task, resolve, reject);
-    } else if (task?._mustCancel === true) {
+    } else if (task !== null && isCancelDue(task, waitingFrame(task))) {
       if (this._state !== State.FULFILLED) this._readError();
       reject(takeCancellation(task, this));
     } else if (this._state === State.FULFILLED) {

@@ -9,7 +9,7 @@ import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
 import { AwaitLink, waitingFrame, waitingTask } from './await.js';
 import { BodyWait } from './body.js';
-import { takeCancellation } from './cancellation.js';
+import { isCancelDue, takeCancellation } from './cancellation.js';
 import { generatorNext, type GeneratorCoroutine } from './coroutine.js';
 import { createTaskOn } from './create.js';
 import { isSteppingGenerator, requireRunningLoop } from './current.js';
@@ -89,7 +89,7 @@ function asAwaitable<T>(promise: Promise<T>): Awaitable<T> {
   return Object.assign(promise, {
     [Symbol.iterator](): Iterator<unknown, T, unknown> {
       const loop = requireRunningLoop();
-      return new BodyWait(loop, null, promise);
+      return new BodyWait(loop, promise);
     },
   });
 }
@@ -154,7 +154,7 @@ class InlineRun<T> extends AwaitLink {
     let step: IteratorResult<unknown, T>;
     try {
       step =
-        isCancelDelivered && (task._mustCancel || this.#mistake !== null)
+        (isCancelDelivered && isCancelDue(task, this.#frame)) || this.#mistake !== null
           ? this.#steps.throw(this.#takeInterruption())
           : (generatorNext.call(this.#steps) as IteratorResult<unknown, T>);
     } catch (error) {
@@ -178,7 +178,7 @@ class InlineRun<T> extends AwaitLink {
   #takeInterruption(): unknown {
     const mistake = this.#mistake;
     this.#mistake = null;
-    return this.#task._mustCancel ? takeCancellation(this.#task, this.#awaited) : mistake;
+    return isCancelDue(this.#task, this.#frame) ? takeCancellation(this.#task, this.#awaited) : mistake;
   }
 
   #stopAt(value: unknown): void {

@@ -52,3 +52,26 @@ export function takeAwaited(value: unknown): Suspension | null {
   waiting.value = undefined;
   return suspension;
 }
+
+/**
+ * What a task that must begin even when it is cancelled waits for until then.
+ *
+ * @internal
+ */
+export function beforeStart(loop: LoopCore): Suspension {
+  return { ...notBegun, _loop: loop };
+}
+
+const notBegun = {
+  _keepsResult: true,
+  _addHandle: () => undefined,
+  _moveToReady: () => undefined,
+  _waitMistake: () => null,
+  done: () => true,
+  _lose: () => undefined,
+  _readError: () => undefined,
+  _kind: () => 'start',
+  _describe: () => '<start>',
+  cancel: () => false,
+  cancelled: () => false,
+};

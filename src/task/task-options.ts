@@ -17,6 +17,12 @@ export interface TaskOptions {
   eagerStart?: boolean;
   /** Cancels the task when it aborts, with its reason. */
   signal?: AbortSignal;
+  /**
+   * A task that is cancelled before its first step begins all the same, and gets the error at its first
+   * wait: so what it was given to clean up is cleaned up.
+   * @defaultValue false
+   */
+  startOnCancel?: boolean;
   /** What encloses the task. @internal */
   _frame?: Frame | null;
 }
@@ -26,6 +32,7 @@ export function validateTaskOptions(options: TaskOptions): void {
   validateObject('options', options);
   if (options.name !== undefined) validateString('options.name', options.name);
   if (options.eagerStart !== undefined) validateBoolean('options.eagerStart', options.eagerStart);
+  if (options.startOnCancel !== undefined) validateBoolean('options.startOnCancel', options.startOnCancel);
   if (options.signal !== undefined) validateAbortSignal('options.signal', options.signal);
   if (options.context !== undefined) validateContext('options.context', options.context);
 }

@@ -21,6 +21,7 @@ import {
   breakCircle,
   cancelAwaited,
   cancelInFrame,
+  isCancelDue,
   clearCancellation,
   requestCancellation,
   takeCancellation,
@@ -34,13 +35,13 @@ import {
   validateCoroutine,
   type GeneratorCoroutine,
 } from './coroutine.js';
-import { cancellingFrame, enterMembers, leaveMembers, type Frame } from './frame.js';
+import { cancellingFrame, enterMembers, isCancelDeferred, leaveMembers, type Frame } from './frame.js';
 import { beFuture, Future } from './future.js';
 import { badResult, badYield } from './mistakes.js';
 import type { Linked } from './registry.js';
 import { roomOf, type TaskRoom } from './room.js';
 import { StepHandle } from './step-handle.js';
-import { takeAwaited, type Suspension } from './suspension.js';
+import { beforeStart, takeAwaited, type Suspension } from './suspension.js';
 import { validateTaskOptions, type TaskOptions } from './task-options.js';
 import { keepTracking, runTracked, stopUnneededTracking, runUntracked, undelivered } from './tracking.js';
 import { describeWaits, waitsFor } from './waits.js';
@@ -154,7 +155,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._context = options?.context ?? captureContext();
     const kind = !isFunction || isGeneratorFunction(coroutine) ? KIND_STEP : KIND_ASYNC_STEP;
     this._handle = new StepHandle(kind, this._context, this);
-    this._waiting = null;
+    this._waiting = options?.startOnCancel === true ? beforeStart(loop) : null;
     this._firstAwait = null;
     this._isTracked = false;
     this._isOperating = false;
@@ -284,6 +285,11 @@ export class Task<T> implements Linked<Task<unknown>> {
    * @source CPython 3.13 `Task.cancel`
    */
   cancel(reason?: unknown): boolean {
+    return this._cancelWithin(null, reason);
+  }
+
+  /** {@link Task.cancel} of what goes on in a frame; elsewhere async functions of the task go on. @internal */
+  _cancelWithin(frame: Frame | null, reason: unknown): boolean {
     if (this.done()) return false;
     if (this._isPassingOn) {
       breakCircle(this);
@@ -292,7 +298,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._cancelRequests++;
     this._cancelReason = this._controller === null ? reason : abortSignal(this, this._controller, reason);
     this._isPassingOn = true;
-    const isPassedOn = cancelAwaited(this);
+    const isPassedOn = cancelAwaited(this, frame);
     this._isPassingOn = false;
     if (!isPassedOn) requestCancellation(this);
     return true;
@@ -369,7 +375,8 @@ export class Task<T> implements Linked<Task<unknown>> {
   }
 
   _isInterrupted(): boolean {
-    return (this._mustCancel && this._waiting?._keepsResult !== true) || this._mistake !== null;
+    if (this._mistake !== null) return true;
+    return this._mustCancel && this._waiting?._keepsResult !== true && !isCancelDeferred(this._frame);
   }
 
   _takeInterruption(): unknown {
@@ -377,7 +384,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._waiting = null;
     const mistake = this._mistake;
     this._mistake = null;
-    return this._mustCancel ? takeCancellation(this, awaited) : mistake;
+    return isCancelDue(this, this._frame) ? takeCancellation(this, awaited) : mistake;
   }
 
   _pause(): void {
@@ -410,7 +417,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
-    if (this._mustCancel && future.cancel(this._cancelReason)) clearCancellation(this);
+    if (isCancelDue(this, this._frame) && future.cancel(this._cancelReason)) clearCancellation(this);
     else if (this._frame !== null) cancelInFrame(this._frame, future);
   }
 
@@ -421,7 +428,8 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   // The first step of a function
   _start(): void {
-    if (this._mustCancel) return this._endCancelled(takeCancellation(this, null));
+    if (this._mustCancel && this._waiting === null) return this._endCancelled(takeCancellation(this, null));
+    this._waiting = null;
     const loop = this._loop;
     const isGeneratorKnown = this._handle.kind === KIND_STEP;
     const caller = loop._currentTask;

@@ -1,0 +1,67 @@
+// Waiting without passing a cancellation on.
+import type { LoopCore } from '../core/loop.js';
+import { requireRunningLoop } from './current.js';
+import { ensureFutureOn, type AnyAwaitable } from './ensure-future.js';
+import { Future } from './future.js';
+import { awaitNatively } from './native-await.js';
+
+/** What is waited for in place of the shielded future. */
+class Shielded<T> extends Future<T> {
+  declare readonly _inner: Future<T>;
+  declare readonly _onInnerDone: () => void;
+
+  static {
+    awaitNatively(this.prototype);
+  }
+
+  constructor(loop: LoopCore, inner: Future<T>) {
+    super(loop);
+    this._inner = inner;
+    this._onInnerDone = () => this._follow();
+    inner.addDoneCallback(this._onInnerDone);
+  }
+
+  _follow(): void {
+    const inner = this._inner;
+    if (this.cancelled()) this._reportLate();
+    else if (inner.cancelled()) this._settleCancelled(inner._readError());
+    else if (inner.exception() === null) this._settleResult(inner.result());
+    else this._settleFailed(inner._readError());
+  }
+
+  // Nobody waits any more, so nobody else would hear of it.
+  _reportLate(): void {
+    const inner = this._inner;
+    const exception = inner.cancelled() ? null : inner.exception();
+    if (exception === null) return;
+    const what = inner._kind();
+    this._loop.callExceptionHandler({
+      message: `${what} exception in shielded future`,
+      exception,
+      future: inner,
+    });
+  }
+}
+
+/**
+ * Waits for `awaitable`, which goes on when whoever waits is cancelled. Its error is reported then.
+ *
+ * Suspends: until it is done. A cancel point.
+ *
+ * @param awaitable - A future, a promise or another awaitable; a coroutine becomes a task.
+ * @returns What `awaitable` gives; cancelled when that is.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE` - it cannot be waited for.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop is running.
+ * @example
+ * ```ts
+ * const saved = createTask(async () => await sleep(1, 'saved'));
+ * console.log(await shield(saved));
+ * ```
+ * @source CPython 3.14 `asyncio.shield`. To protect part of a task see {@link cleanup} and the option `shield` of
+ *   {@link cancelScope}.
+ */
+export function shield<T>(awaitable: AnyAwaitable<T>): Future<T> {
+  const loop = requireRunningLoop();
+  const inner = ensureFutureOn(loop, awaitable);
+  return inner.done() ? inner : new Shielded(loop, inner);
+}

@@ -1,0 +1,465 @@
+// Tasks that begin and end together.
+//
+// The group waits for all of its tasks, whatever happens. The first one that fails cancels the others
+// and the body: by a request to cancel the task that runs it, which is taken back at the end. Others
+// who cancel that task are told apart by the count, as in asyncio.
+import { FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
+import { ExceptionGroup } from '../base/exception-group.js';
+import { validateFunction, validateObject, validateOneOf } from '../base/validate.js';
+import { Handle, KIND_STEP } from '../core/handle.js';
+import type { LoopCore } from '../core/loop.js';
+import type { Awaitable } from './awaitable.js';
+import { runBody, type Body } from './body.js';
+import { closeCoroutine, isGeneratorFunction, type GeneratorCoroutine } from './coroutine.js';
+import { createTaskOn } from './create.js';
+import { requireRunningLoop } from './current.js';
+import type { Future } from './future.js';
+import { PlainFrame, shieldIn, type Frame } from './frame.js';
+import { operate, steppingTask, type Steps } from './operation.js';
+import { StepFuture } from './step-future.js';
+import type { TaskOptions } from './task-options.js';
+import type { Coroutine, Task } from './task.js';
+
+const ON_ERROR = ['cancelAll', 'collect'] as const;
+
+/** How a task group works. */
+export interface TaskGroupOptions {
+  /**
+   * `'cancelAll'`: the first failure cancels the body and the other tasks. `'collect'`: everything goes
+   * on to its end; the failures are thrown then.
+   * @defaultValue 'cancelAll'
+   */
+  onError?: 'cancelAll' | 'collect';
+}
+
+/**
+ * A task of {@link TaskGroup.start}: calls `ready` when whoever waits for it may go on.
+ */
+export type StartBody<V, T> = (ready: (value: V) => void) => Generator<unknown, T, unknown> | PromiseLike<T>;
+
+/** Hears of the end of one task of a group. */
+class ChildEnd extends Handle {
+  readonly #group: TaskGroup;
+  readonly #task: Task<unknown>;
+
+  // Nothing has to drain before it; and a group reads the errors of its tasks, as a step does.
+  constructor(group: TaskGroup, task: Task<unknown>) {
+    super(KIND_STEP, null);
+    this.#group = group;
+    this.#task = task;
+  }
+
+  _run(): void {
+    this.#group._onTaskDone(this.#task);
+  }
+
+  _describe(): string {
+    return `end of ${this.#task._describe()}`;
+  }
+}
+
+/**
+ * Tasks that are over when the block they belong to is; its body gets it.
+ *
+ * @source CPython 3.13 asyncio/taskgroups.py `TaskGroup`
+ */
+export class TaskGroup extends PlainFrame {
+  readonly #loop: LoopCore;
+  readonly #host: Task<unknown>;
+  readonly #isCollecting: boolean;
+  readonly #tasks = new Set<Task<unknown>>();
+  readonly #errors: unknown[] = [];
+  #fatal: FatalError | null = null;
+  // Done when the last task is, while the group waits for that.
+  #allDone: Future<void> | null = null;
+  #isExiting = false;
+  #isAborting = false;
+  #isHostCancelled = false;
+  // The tasks that are done, for whoever asked for them.
+  #completed: Completed | null = null;
+
+  /** @internal */
+  constructor(loop: LoopCore, host: Task<unknown>, options: TaskGroupOptions | undefined) {
+    super(host._frame);
+    this.#loop = loop;
+    this.#host = host;
+    this.#isCollecting = options?.onError === 'collect';
+  }
+
+  /** The tasks that are not done, the oldest first; a copy. */
+  get tasks(): ReadonlySet<Task<unknown>> {
+    return new Set(this.#tasks);
+  }
+
+  /** How many tasks are not done. */
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  /**
+   * Starts a task of the group.
+   *
+   * Suspends: never.
+   *
+   * @param coroutine - As for the loop's `createTask()`; a generator is closed when this throws.
+   * @throws As the loop's `createTask()`.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the group is shutting down, or finished.
+   * @source CPython 3.13 `TaskGroup.create_task`
+   */
+  createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
+    try {
+      this.#checkOpen();
+    } catch (error) {
+      closeCoroutine(coroutine);
+      throw error;
+    }
+    return this.#adopt(createTaskOn(this.#loop, coroutine, { ...options, _frame: this }));
+  }
+
+  #checkOpen(): void {
+    if (this.#isExiting && this.#tasks.size === 0) throw new InvalidStateError('The task group is finished');
+    if (this.#isAborting) throw new InvalidStateError('The task group is shutting down');
+  }
+
+  #adopt<T>(task: Task<T>): Task<T> {
+    this.#tasks.add(task);
+    // Also that of a task which is done already: its failure must not cancel its creator right now.
+    task._addHandle(new ChildEnd(this, task));
+    // An eager task may have cancelled the group that it was about to join.
+    if (this.#isAborting) task.cancel();
+    return task;
+  }
+
+  /**
+   * Starts a task and waits until it says that it is ready.
+   *
+   * Suspends: until `ready` is called. A cancel point, which cancels the task and waits for it. Until
+   * then its errors are thrown here; afterwards they are the group's.
+   *
+   * @param body - A generator function or an async function; gets `ready(value)`.
+   * @returns What `ready` was called with.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - (rejects) the task ended without calling `ready`;
+   *   the group is shutting down, or finished.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `body` is no function.
+   * @example
+   * ```ts
+   * await taskGroup(async (group) => {
+   *   const port = await group.start<number, void>(async (ready) => {
+   *     const server = await listen(async (stream) => void stream.close(), { host: '127.0.0.1' });
+   *     ready(server.port);
+   *     await server.close();
+   *   });
+   *   console.log(port);
+   * });
+   * ```
+   * @source trio 0.30 `Nursery.start`
+   */
+  start<V, T>(body: StartBody<V, T>): Awaitable<V> {
+    validateFunction('body', body);
+    this.#checkOpen();
+    return operate(this.#loop, this.#startSteps(body));
+  }
+
+  *#startSteps<V, T>(body: StartBody<V, T>): Steps<V> {
+    const isReady = new StepFuture<V>(this.#loop);
+    const ready = (value: V): void => void isReady.setResultUnlessDone(value);
+    const coroutine = isGeneratorFunction(body) ? (body(ready) as GeneratorCoroutine<T>) : () => body(ready);
+    const task = createTaskOn(this.#loop, coroutine, { _frame: this });
+    this.#tasks.add(task);
+    task._addHandle(new StartEnd(this, task, isReady));
+    try {
+      return yield* isReady;
+    } catch (error) {
+      task.cancel();
+      if (!task.done()) yield* this.#ended(task);
+      throw error;
+    }
+  }
+
+  *#ended(task: Task<unknown>): Steps<void> {
+    const host = steppingTask(this.#loop);
+    const frame = host._frame;
+    const isOver = new StepFuture<void>(this.#loop);
+    task.addDoneCallback(() => isOver.setResultUnlessDone());
+    host._frame = shieldIn(frame);
+    try {
+      yield* isOver;
+    } finally {
+      host._frame = frame;
+    }
+  }
+
+  /**
+   * Cancels the body and every task; the group then ends without an error, unless something fails. Idempotent;
+   * nothing after the group has ended.
+   *
+   * Suspends: never.
+   *
+   * @param reason - Becomes the errors' `reason`.
+   * @source CPython 3.15 `TaskGroup.cancel`
+   */
+  cancel(reason?: unknown): void {
+    if (this.#isAborting || (this.#isExiting && this.#tasks.size === 0)) return;
+    this.#abort(reason);
+    this.#cancelHost(reason);
+  }
+
+  /**
+   * The tasks in the order in which they end, until none is left; those that ended before are left out.
+   *
+   * Suspends: never; its `next()` does, until a task ends. A cancel point.
+   *
+   * @example
+   * ```ts
+   * await taskGroup(async (group) => {
+   *   for (const delayMs of [3, 1, 2]) group.createTask(async () => await sleep(delayMs, delayMs));
+   *   for await (const task of group.completed()) console.log(task.result());
+   * });
+   * ```
+   * @source tokio 1 `JoinSet::join_next`
+   */
+  completed(): Completed {
+    return (this.#completed ??= new Completed(this.#loop, () => this.#tasks.size));
+  }
+
+  // In the order in which they were started.
+  #abort(reason: unknown): void {
+    this.#isAborting = true;
+    for (const task of [...this.#tasks]) task.cancel(reason);
+  }
+
+  #cancelHost(reason: unknown): void {
+    this.#isHostCancelled = true;
+    this.#host._cancelWithin(this, reason);
+  }
+
+  /** @internal */
+  _onTaskDone(task: Task<unknown>): void {
+    this._forget(task);
+    if (task.cancelled()) return;
+    const error = task.exception();
+    if (error === null) return;
+    this.#fail(task._readError());
+  }
+
+  /** `task` is none of the group any more. @internal */
+  _forget(task: Task<unknown>): void {
+    this.#tasks.delete(task);
+    this.#completed?._add(task);
+    if (this.#tasks.size === 0) this.#allDone?.setResultUnlessDone();
+  }
+
+  #fail(error: unknown): void {
+    this.#errors.push(error);
+    if (error instanceof FatalError) this.#fatal ??= error;
+    if (this.#isAborting || this.#isHostCancelled || (this.#isCollecting && this.#fatal === null)) return;
+    this.#abort(undefined);
+    this.#cancelHost(undefined);
+  }
+
+  /** The body is through: waits for the tasks, and throws what there is to throw. @internal */
+  *_exit(error: unknown, hasFailed: boolean): Steps<void> {
+    this.#isExiting = true;
+    let cancellation: Error | null = hasFailed && isCancelled(error) ? error : null;
+    if (error instanceof FatalError) this.#fatal ??= error;
+    if (hasFailed && !this.#isAborting && (!this.#isCollecting || cancellation !== null))
+      {this.#abort(undefined);}
+    cancellation = (yield* this.#join()) ?? cancellation;
+    if (this.#fatal !== null) throw this.#takeFatal(error, hasFailed);
+    if (this.#isHostCancelled && this.#host.uncancel() === 0) cancellation = null;
+    if (cancellation !== null && this.#errors.length === 0) throw cancellation;
+    if (hasFailed && !isCancelled(error)) this.#errors.push(error);
+    if (this.#errors.length > 0) throw this.#toGroup();
+  }
+
+  // Waits for all, however often the task is cancelled; returns the cancellation that ended the group.
+  *#join(): Steps<Error | null> {
+    const host = this.#host;
+    let cancellation: Error | null = null;
+    while (this.#tasks.size > 0) {
+      this.#allDone = new StepFuture<void>(this.#loop);
+      try {
+        yield* this.#allDone;
+      } catch (error) {
+        if (!this.#isAborting) {
+          cancellation = error as Error;
+          this.#abort(undefined);
+        }
+        // A scope around the group would cancel this wait again and again.
+        host._frame = shieldIn(host._frame);
+      }
+    }
+    this.#allDone = null;
+    return cancellation;
+  }
+
+  // A fatal error goes on bare; the others are told of.
+  #takeFatal(error: unknown, hasFailed: boolean): FatalError {
+    if (hasFailed && !isCancelled(error)) this.#errors.push(error);
+    for (const exception of this.#errors) {
+      if (exception === this.#fatal) continue;
+      this.#loop.callExceptionHandler({
+        message: 'An error of a task group is hidden by a fatal one',
+        exception,
+        task: this.#host,
+      });
+    }
+    return this.#fatal!;
+  }
+
+  #toGroup(): ExceptionGroup {
+    const host = this.#host;
+    // Somebody else cancelled as well: the next wait of the task hears of it.
+    if (host._cancelRequests > 0) {
+      const reason = host._cancelReason;
+      host.uncancel();
+      host.cancel(reason);
+    }
+    return new ExceptionGroup('unhandled errors in a TaskGroup', this.#errors);
+  }
+
+  /** The generator that runs the group is closed: nobody can wait any more. @internal */
+  _abandon(): void {
+    this.#isExiting = true;
+    if (!this.#isAborting) this.#abort(undefined);
+  }
+}
+
+/** The end of a task of {@link TaskGroup.start}: the business of whoever started it until it is ready. */
+class StartEnd extends Handle {
+  readonly #group: TaskGroup;
+  readonly #task: Task<unknown>;
+  readonly #isReady: Future<unknown>;
+
+  constructor(group: TaskGroup, task: Task<unknown>, isReady: Future<unknown>) {
+    super(KIND_STEP, null);
+    this.#group = group;
+    this.#task = task;
+    this.#isReady = isReady;
+  }
+
+  _run(): void {
+    const isReady = this.#isReady;
+    const task = this.#task;
+    if (isReady.done() && !isReady.cancelled()) return this.#group._onTaskDone(task);
+    this.#group._forget(task);
+    if (task.cancelled()) {
+      isReady.cancel();
+    } else if (task.exception() === null) {
+      if (!isReady.done())
+        {isReady.setException(new InvalidStateError('The task ended without calling ready()'));}
+    } else if (!isReady.done()) {
+      isReady.setException(task._readError());
+    } else {
+      // Whoever started it was cancelled: the error is the group's.
+      this.#group._onTaskDone(task);
+    }
+  }
+
+  _describe(): string {
+    return `end of ${this.#task._describe()}`;
+  }
+}
+
+/** Tasks of a group as they end: `for await` in async functions, `yield* next()` in generators. */
+export class Completed implements AsyncIterable<Task<unknown>> {
+  readonly #loop: LoopCore;
+  readonly #countPending: () => number;
+  readonly #tasks: Task<unknown>[] = [];
+  #waiter: Future<void> | null = null;
+
+  /** @internal */
+  constructor(loop: LoopCore, countPending: () => number) {
+    this.#loop = loop;
+    this.#countPending = countPending;
+  }
+
+  /** @internal */
+  _add(task: Task<unknown>): void {
+    this.#tasks.push(task);
+    this.#waiter?.setResultUnlessDone();
+  }
+
+  /**
+   * The next task that ended, as iterators have it.
+   *
+   * Suspends: until one has. A cancel point.
+   */
+  next(): Awaitable<IteratorResult<Task<unknown>, undefined>> {
+    return operate(this.#loop, this.#nextSteps());
+  }
+
+  *#nextSteps(): Steps<IteratorResult<Task<unknown>, undefined>> {
+    for (;;) {
+      const task = this.#tasks.shift();
+      if (task !== undefined) return { done: false, value: task };
+      if (this.#countPending() === 0) return { done: true, value: undefined };
+      this.#waiter = new StepFuture<void>(this.#loop);
+      yield* this.#waiter;
+    }
+  }
+
+  // No async generator: its `yield` would wait for the task and give the result.
+  [Symbol.asyncIterator](): AsyncIterator<Task<unknown>, undefined, undefined> {
+    return { next: async () => await this.next() };
+  }
+}
+
+function* runGroup<T>(loop: LoopCore, body: Body<[TaskGroup], T>, options?: TaskGroupOptions): Steps<T> {
+  const host = steppingTask(loop);
+  const group = new TaskGroup(loop, host, options);
+  const frame: Frame | null = host._frame;
+  host._frame = group;
+  let result: T | undefined;
+  let error: unknown;
+  let hasFailed = false;
+  let isThrough = false;
+  try {
+    try {
+      result = yield* runBody(body, host, group);
+    } catch (raised) {
+      error = raised;
+      hasFailed = true;
+    }
+    yield* group._exit(error, hasFailed);
+    isThrough = true;
+  } finally {
+    host._frame = frame;
+    if (!isThrough) group._abandon();
+  }
+  return result as T;
+}
+
+/**
+ * Runs `body`, which starts tasks, and waits until all of them are done. When one fails, or the body does,
+ * the others and the body are cancelled; all failures are thrown together.
+ *
+ * Suspends: until the body and every task is through. A cancel point, which cancels them all.
+ *
+ * @param body - A generator function or an async function; gets the {@link TaskGroup}.
+ * @param options - What happens when a task fails.
+ * @returns What `body` returns.
+ * @throws {@link ExceptionGroup} (rejects) - of the errors in the order of the failures, that of the body last; also of a
+ *   single one. A {@link FatalError} goes on bare.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop is running.
+ * @example
+ * ```ts
+ * const [one, two] = await taskGroup(async (group) => {
+ *   const first = group.createTask(async () => await sleep(2, 1));
+ *   const second = group.createTask(async () => await sleep(1, 2));
+ *   return [await first, await second];
+ * });
+ * ```
+ * @source CPython 3.13 `asyncio.TaskGroup`. Differs: a body instead of a `with` block; tasks are cancelled in the
+ *   order in which they were started.
+ */
+export function taskGroup<T>(body: Body<[TaskGroup], T>, options?: TaskGroupOptions): Awaitable<T> {
+  validateFunction('body', body);
+  if (options !== undefined) {
+    validateObject('options', options);
+    if (options.onError !== undefined) validateOneOf('options.onError', options.onError, ON_ERROR);
+  }
+  const loop = requireRunningLoop();
+  return operate(loop, runGroup(loop, body, options));
+}

@@ -1,0 +1,255 @@
+// A time limit for part of a task.
+//
+// When it is over the task is cancelled, once; the limit takes that request back when the error gets to
+// it, and turns it into a TimeoutError. Others who cancel at the same time are told apart by the count.
+import { InvalidStateError, isCancelled, TimeoutError } from '../base/errors.js';
+import { ExceptionGroup } from '../base/exception-group.js';
+import { validateBoolean, validateFunction, validateNumber, validateObject } from '../base/validate.js';
+import type { Handle } from '../core/handle.js';
+import type { LoopCore } from '../core/loop.js';
+import type { Awaitable } from './awaitable.js';
+import { runBody, type Body } from './body.js';
+import { isWakingUp } from './cancellation.js';
+import { requireRunningLoop } from './current.js';
+import { PlainFrame } from './frame.js';
+import { operate, steppingTask, type Steps } from './operation.js';
+import type { Task } from './task.js';
+
+/** How a time limit works. */
+export interface TimeoutOptions {
+  /**
+   * A result that comes at the very moment of the deadline is lost, as in asyncio, instead of winning.
+   * @defaultValue false
+   */
+  strict?: boolean;
+}
+
+const enum TimeoutState {
+  ACTIVE,
+  /** The task was cancelled. */
+  EXPIRING,
+  EXPIRED,
+  /** The body was through before. */
+  FINISHED,
+}
+
+const STATE_NAMES = ['active', 'expiring', 'expired', 'finished'] as const;
+
+/**
+ * A time limit that is being kept; its body gets it.
+ *
+ * @source CPython 3.13 asyncio/timeouts.py `Timeout`
+ */
+export class Timeout extends PlainFrame {
+  readonly #loop: LoopCore;
+  readonly #task: Task<unknown>;
+  readonly #cancelling: number;
+  readonly #isStrict: boolean;
+  #state: TimeoutState = TimeoutState.ACTIVE;
+  #when: number | null = null;
+  #handle: Handle | { cancel(): void } | null = null;
+
+  /** @internal */
+  constructor(loop: LoopCore, task: Task<unknown>, when: number | null, isStrict: boolean) {
+    super(task._frame);
+    this.#loop = loop;
+    this.#task = task;
+    this.#cancelling = task._cancelRequests;
+    this.#isStrict = isStrict;
+    if (when !== null) this.#schedule(when);
+  }
+
+  /** When time is over, in the loop's milliseconds; null for never. */
+  when(): number | null {
+    return this.#when;
+  }
+
+  override get deadline(): number {
+    return this.#when ?? Infinity;
+  }
+
+  /** Whether the time was over before the body was through. */
+  get expired(): boolean {
+    return this.#state === TimeoutState.EXPIRING || this.#state === TimeoutState.EXPIRED;
+  }
+
+  /**
+   * Moves the deadline.
+   *
+   * Suspends: never.
+   *
+   * @param when - Loop time in milliseconds; one that has passed ends the body in the next turn. Null: never.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `when` is no number, or NaN.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the time is over, or the body is through.
+   * @source CPython 3.13 `Timeout.reschedule`
+   */
+  reschedule(when: number | null): void {
+    if (when !== null) validateNumber('when', when);
+    if (this.#state !== TimeoutState.ACTIVE) {
+      throw new InvalidStateError(`Cannot change state of ${STATE_NAMES[this.#state]} Timeout`);
+    }
+    this.#handle?.cancel();
+    this.#handle = null;
+    this.#when = null;
+    if (when !== null) this.#schedule(when);
+  }
+
+  #schedule(when: number): void {
+    this.#when = when;
+    if (when === Infinity) return;
+    this.#handle =
+      when <= this.#loop.time()
+        ? this.#loop.callSoon(expire, this)
+        : this.#loop.callAt(when, this.#isStrict ? expire : expireSoon, this);
+  }
+
+  /** After everything else that is due at this moment: a result that is there wins. @internal */
+  _expireSoon(): void {
+    this.#handle = this.#loop.callSoon(expire, this);
+  }
+
+  /** @internal */
+  _expire(): void {
+    if (!this.#isStrict && isWakingUp(this.#task, this)) return this._expireSoon();
+    this.#handle = null;
+    this.#state = TimeoutState.EXPIRING;
+    this.#task._cancelWithin(this, undefined);
+  }
+
+  /** The body is through; returns what to throw instead of its error. @internal */
+  _exit(error: unknown, hasFailed: boolean): unknown {
+    this.#handle?.cancel();
+    this.#handle = null;
+    if (this.#state !== TimeoutState.EXPIRING) {
+      this.#state = TimeoutState.FINISHED;
+      return error;
+    }
+    this.#state = TimeoutState.EXPIRED;
+    if (this.#task.uncancel() > this.#cancelling || !hasFailed) return error;
+    if (isCancelled(error)) return new TimeoutError(undefined, { cause: error });
+    blameTimeout(error);
+    if (error instanceof ExceptionGroup) for (const inner of error.errors) blameTimeout(inner);
+    return error;
+  }
+}
+
+function expire(timeout: Timeout): void {
+  timeout._expire();
+}
+
+function expireSoon(timeout: Timeout): void {
+  timeout._expireSoon();
+}
+
+// The cancellation behind an error was the time's doing.
+function blameTimeout(error: unknown): void {
+  for (let effect = error; effect instanceof Error; effect = effect.cause) {
+    if (!isCancelled(effect.cause)) continue;
+    effect.cause = new TimeoutError(undefined, { cause: effect.cause });
+    return;
+  }
+}
+
+function* limit<T>(
+  loop: LoopCore,
+  when: number | null,
+  isStrict: boolean,
+  body: Body<[Timeout], T>,
+): Steps<T> {
+  const task = steppingTask(loop);
+  const timeout = new Timeout(loop, task, when, isStrict);
+  task._frame = timeout;
+  let error: unknown;
+  let hasFailed = false;
+  try {
+    return yield* runBody(body, task, timeout);
+  } catch (raised) {
+    error = raised;
+    hasFailed = true;
+  } finally {
+    task._frame = timeout.parent;
+    error = timeout._exit(error, hasFailed);
+  }
+  throw error;
+}
+
+/** {@link timeoutAt} on a certain loop, with checked arguments. @internal */
+export function timeoutOn<T>(
+  loop: LoopCore,
+  when: number | null,
+  body: Body<[Timeout], T>,
+  options?: TimeoutOptions,
+): Awaitable<T> {
+  return operate(loop, limit(loop, when, options?.strict === true, body));
+}
+
+function validate(body: unknown, options: TimeoutOptions | undefined): void {
+  validateFunction('body', body);
+  if (options === undefined) return;
+  validateObject('options', options);
+  if (options.strict !== undefined) validateBoolean('options.strict', options.strict);
+}
+
+/**
+ * Runs `body` and cancels it when it takes too long. Whatever it waits for then is cancelled; when that
+ * error leaves the body it becomes a {@link TimeoutError}. A result that is there in the last moment wins.
+ *
+ * Suspends: while the body does. A cancel point then; others who cancel the task are not mistaken for
+ * the time.
+ *
+ * @param delayMs - Milliseconds from now, fractions allowed. 0 and less: the first wait of the body is one too
+ *   many. Null or Infinity: no limit.
+ * @param body - A generator function or an async function; gets the {@link Timeout}.
+ * @returns What `body` returns.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop is running.
+ * @throws {@link TimeoutError} (rejects) `ETIMEDOUT` - the time was over. Else what `body` throws.
+ * @example
+ * ```ts
+ * const value = await timeout(1000, async () => await sleep(1, 'in time'));
+ * ```
+ * @example
+ * ```ts
+ * await createTask(function* () {
+ *   return yield* timeout(1000, function* (limit) {
+ *     limit.reschedule(loop.time() + 50);
+ *     return yield* sleep(1, 'in time');
+ *   });
+ * });
+ * ```
+ * @source CPython 3.13 `asyncio.timeout`. Differs: a body instead of a `with` block; a result in the very
+ *   moment of the deadline is not lost, unless `strict`.
+ */
+export function timeout<T>(
+  delayMs: number | null,
+  body: Body<[Timeout], T>,
+  options?: TimeoutOptions,
+): Awaitable<T> {
+  if (delayMs !== null) validateNumber('delayMs', delayMs);
+  validate(body, options);
+  const loop = requireRunningLoop();
+  return timeoutOn(loop, delayMs === null ? null : loop.time() + delayMs, body, options);
+}
+
+/**
+ * {@link timeout} with a moment instead of a duration.
+ *
+ * Suspends: as {@link timeout}.
+ *
+ * @param when - Loop time in milliseconds, as of `loop.time()`; null or Infinity for no limit.
+ * @throws As {@link timeout}.
+ * @example
+ * ```ts
+ * await timeoutAt(loop.time() + 1000, async () => await sleep(1));
+ * ```
+ * @source CPython 3.13 `asyncio.timeout_at`
+ */
+export function timeoutAt<T>(
+  when: number | null,
+  body: Body<[Timeout], T>,
+  options?: TimeoutOptions,
+): Awaitable<T> {
+  if (when !== null) validateNumber('when', when);
+  validate(body, options);
+  return timeoutOn(requireRunningLoop(), when, body, options);
+}
