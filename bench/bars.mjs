@@ -102,6 +102,19 @@ export const bars = [
     limit: 0.6,
     margin: WIDE_MARGIN,
   },
+  ...[
+    { table: 'structure/timeout', limit: 300 },
+    { table: 'structure/lock', limit: 150 },
+    { table: 'structure/queue', limit: 150 },
+    { table: 'structure/group', limit: 6000 },
+    { table: 'structure/race', limit: 1000 },
+  ].map((bar) => ({
+    ...bar,
+    metric: 'cpuNs',
+    contender: 'evloop generator',
+    margin: WIDE_MARGIN,
+    isScaled: true,
+  })),
   { table: 'idle/10s', metric: 'main', contender: 'evloop', limit: 0, margin: 1 },
   { table: 'idle/10s', metric: 'calls', contender: 'evloop', limit: 0, margin: 1 },
   ...['http', 'fileP50', 'timeoutP50'].map((metric) => ({

@@ -23,6 +23,7 @@ import { tables as idle } from './claims/idle.mjs';
 import { tables as pipelining } from './claims/pipelining.mjs';
 import { tables as spawnJoin } from './claims/spawn-join.mjs';
 import { measures as taskSwitchMeasures, tables as taskSwitch } from './claims/task-switch.mjs';
+import { tables as structure } from './claims/structure.mjs';
 import { tables as timers } from './claims/timers.mjs';
 import { tables as wakeUp } from './claims/wake-up.mjs';
 import { judge } from './lib/judge.mjs';
@@ -56,6 +57,7 @@ const allTables = [
   ...spawnJoin,
   ...awaitFuture,
   ...timers,
+  ...structure,
   ...callSoon,
   ...wakeUp,
   ...idle,

@@ -10,13 +10,12 @@ const PYTHON_RIVAL = fileURLToPath(new URL('../rivals/micro-uvloop.py', import.m
 const PYTHON_SHARE = 1 / 10;
 
 /**
- * Go and Python's uvloop, where they are installed.
+ * Go and Python, where they are installed.
  *
  * @param {string} measure of rivals/micro.go and rivals/micro-uvloop.py
  */
 export function guests(measure) {
   const go = compileGo('micro.go');
-  const python = findUvloop();
   return [
     go === null
       ? null
@@ -25,19 +24,42 @@ export function guests(measure) {
           ({ operations = 1 }) => ['/usr/bin/env', 'GOMAXPROCS=1', go, measure, String(operations)],
           { isGuest: true },
         ),
-    python === null
-      ? null
-      : programContender(
-          'uvloop',
-          ({ operations = 1 }) => [
-            python,
-            PYTHON_RIVAL,
-            measure,
-            String(Math.ceil(operations * PYTHON_SHARE)),
-          ],
-          { isGuest: true },
-        ),
+    ...pythonGuests(measure),
   ];
+}
+
+/**
+ * asyncio on its own loop and on uvloop, where that is installed.
+ *
+ * @param {string} measure of rivals/micro-uvloop.py
+ */
+export function pythonGuests(measure) {
+  const withUvloop = findUvloop();
+  const python = withUvloop ?? findProgram('python3');
+  return [
+    withUvloop === null ? null : pythonContender('uvloop', withUvloop, measure, []),
+    python === null ? null : pythonContender('asyncio', python, measure, ['asyncio']),
+  ];
+}
+
+/**
+ * @param {string} name
+ * @param {string} python
+ * @param {string} measure
+ * @param {readonly string[]} more
+ */
+function pythonContender(name, python, measure, more) {
+  return programContender(
+    name,
+    ({ operations = 1 }) => [
+      python,
+      PYTHON_RIVAL,
+      measure,
+      String(Math.ceil(operations * PYTHON_SHARE)),
+      ...more,
+    ],
+    { isGuest: true },
+  );
 }
 
 /**

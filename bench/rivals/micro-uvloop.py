@@ -1,13 +1,16 @@
-"""Timers and tasks on uvloop: python3 micro-uvloop.py MEASURE OPERATIONS. Prints one line of JSON."""
+"""Timers and tasks on Python: python3 micro-uvloop.py MEASURE OPERATIONS [asyncio]. Prints one line of JSON.
+
+On uvloop, or on asyncio's own loop.
+"""
 
 import asyncio
 import json
 import sys
 import time
 
-import uvloop
-
 TASKS = 100
+CHILDREN = 10
+DELAY_S = 10
 
 
 async def switch(operations):
@@ -23,9 +26,6 @@ async def switch(operations):
 async def spawn(operations):
     """Starts a task that does nothing, and waits for its end."""
 
-    async def empty():
-        pass
-
     loop = asyncio.get_running_loop()
     for _ in range(operations):
         await loop.create_task(empty())
@@ -35,6 +35,48 @@ async def start_cancel(operations):
     loop = asyncio.get_running_loop()
     for i in range(operations):
         loop.call_later(10 + i % 1000 / 1000, int).cancel()
+
+
+async def empty():
+    pass
+
+
+async def timeout(operations):
+    """A time limit around something that is done at once."""
+    for _ in range(operations):
+        async with asyncio.timeout(DELAY_S):
+            await empty()
+
+
+async def lock(operations):
+    mutex = asyncio.Lock()
+    for _ in range(operations):
+        async with mutex:
+            await empty()
+
+
+async def queue(operations):
+    items = asyncio.Queue()
+    for i in range(operations):
+        await items.put(i)
+        await items.get()
+
+
+async def group(operations):
+    for _ in range(operations):
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(CHILDREN):
+                tasks.create_task(empty())
+
+
+async def race(operations):
+    loop = asyncio.get_running_loop()
+    for _ in range(operations):
+        first, second = loop.create_future(), loop.create_future()
+        loop.call_soon(second.set_result, 1)
+        _, pending = await asyncio.wait([first, second], return_when=asyncio.FIRST_COMPLETED)
+        for loser in pending:
+            loser.cancel()
 
 
 async def main(body, operations):
@@ -48,7 +90,21 @@ async def main(body, operations):
     }
 
 
-measures = {"switch": switch, "spawn": spawn, "startCancel": start_cancel}
-loop = uvloop.new_event_loop()
+measures = {
+    "switch": switch,
+    "spawn": spawn,
+    "startCancel": start_cancel,
+    "timeout": timeout,
+    "lock": lock,
+    "queue": queue,
+    "group": group,
+    "race": race,
+}
+if sys.argv[3:] == ["asyncio"]:
+    loop = asyncio.new_event_loop()
+else:
+    import uvloop
+
+    loop = uvloop.new_event_loop()
 metrics = loop.run_until_complete(main(measures[sys.argv[1]], int(sys.argv[2])))
 print(json.dumps({"metrics": metrics, "cpuSeconds": time.process_time()}))
