@@ -44,8 +44,13 @@ class Ready<T> implements Awaitable<T> {
     // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as in PromiseLike
     onRejected?: ((error: any) => E | PromiseLike<E>) | null,
   ): PromiseLike<R | E> {
-    return Promise.resolve(this.#value).then(onFulfilled, onRejected);
+    return promiseOf(this.#value).then(onFulfilled, onRejected);
   }
+}
+
+// `Promise.resolve` would give the value itself if that is a promise or a future.
+function promiseOf<T>(value: T): Promise<T> {
+  return new Promise((resolve) => resolve(value));
 }
 
 /**
@@ -56,7 +61,7 @@ class Ready<T> implements Awaitable<T> {
  */
 export function ready<T>(loop: LoopCore, value: T): Awaitable<T> {
   if (isSteppingGenerator(loop)) return new Ready(value);
-  return Object.assign(Promise.resolve(value), {
+  return Object.assign(promiseOf(value), {
     [Symbol.iterator]: () => new Ready(value),
   });
 }
