@@ -1,12 +1,19 @@
 // The public face: names and nothing else.
 export {
+  BrokenResourceError,
   CancelledError,
+  ClosedResourceError,
+  EndOfChannel,
   FatalError,
   InvalidStateError,
   isCancelled,
   LoopClosedError,
+  QueueEmpty,
+  QueueFull,
+  QueueShutDown,
   SystemError,
   TimeoutError,
+  WouldBlock,
 } from './base/errors.js';
 export { catchStar, ExceptionGroup, type ErrorCondition, type StarHandlers } from './base/exception-group.js';
 export { captureContext, type ContextSnapshot } from './core/context.js';
@@ -29,6 +36,15 @@ export { Server, type ConnectionHandler, type ListenOptions } from './io/server.
 export type { StreamOptions } from './io/limits.js';
 export { Stream, type ConnectionInfo } from './io/stream.js';
 export { run, Runner, type RunOptions } from './run.js';
+export { LifoQueue } from './sync/lifo-queue.js';
+export { PriorityQueue, type PriorityQueueOptions } from './sync/priority-queue.js';
+export {
+  Queue,
+  type OverflowPolicy,
+  type QueueOptions,
+  type QueueShutdownOptions,
+  type QueueStatistics,
+} from './sync/queue.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
 export {

@@ -85,6 +85,90 @@ export class LoopClosedError extends Error {
   }
 }
 
+/** A queue has no item, and the call does not wait for one. */
+export class QueueEmpty extends Error {
+  static {
+    nameErrors(this, 'QueueEmpty');
+  }
+  readonly code = 'ERR_QUEUE_EMPTY';
+
+  constructor(message = 'The queue is empty') {
+    super(message);
+  }
+}
+
+/** A queue has no room, and the call does not wait for any. */
+export class QueueFull extends Error {
+  static {
+    nameErrors(this, 'QueueFull');
+  }
+  readonly code = 'ERR_QUEUE_FULL';
+
+  constructor(message = 'The queue is full') {
+    super(message);
+  }
+}
+
+/** The queue was shut down: it takes no items any more, and has none left to give. */
+export class QueueShutDown extends Error {
+  static {
+    nameErrors(this, 'QueueShutDown');
+  }
+  readonly code = 'ERR_QUEUE_SHUT_DOWN';
+
+  constructor(message = 'The queue was shut down') {
+    super(message);
+  }
+}
+
+/** The call does not wait, and would have had to. */
+export class WouldBlock extends Error {
+  static {
+    nameErrors(this, 'WouldBlock');
+  }
+  readonly code = 'ERR_WOULD_BLOCK';
+
+  constructor(message = 'The call would have to wait') {
+    super(message);
+  }
+}
+
+/** Every sender of the channel is closed, and all that was sent has been received. */
+export class EndOfChannel extends Error {
+  static {
+    nameErrors(this, 'EndOfChannel');
+  }
+  readonly code = 'ERR_END_OF_CHANNEL';
+
+  constructor(message = 'All senders of the channel are closed') {
+    super(message);
+  }
+}
+
+/** The other side is gone for good: nobody could receive what is sent. */
+export class BrokenResourceError extends Error {
+  static {
+    nameErrors(this, 'BrokenResourceError');
+  }
+  readonly code = 'ERR_BROKEN_RESOURCE';
+
+  constructor(message = 'All receivers of the channel are closed') {
+    super(message);
+  }
+}
+
+/** The object was closed by this side; also of waits that were under way then. */
+export class ClosedResourceError extends Error {
+  static {
+    nameErrors(this, 'ClosedResourceError');
+  }
+  readonly code = 'ERR_CLOSED_RESOURCE';
+
+  constructor(message = 'This end of the channel is closed') {
+    super(message);
+  }
+}
+
 /**
  * Ends the run of the loop when a callback or task throws it; a task stores it as well.
  *

@@ -264,6 +264,28 @@ options('run', (_, value) => evloop.run(coroutine(), value), {
   signals: programSignals,
 });
 
+// Queues
+
+const noMaxSizes = { types: noNumbers, ranges: [NaN, 0, -1, 1.5, -Infinity] };
+row('Queue', 'maxSize', noMaxSizes, (_, value) => new evloop.Queue(value));
+options('Queue', (_, value) => new evloop.Queue(1, value), {
+  overflow: { types: [null, 5, {}], ranges: ['', 'block'] },
+});
+options('Queue.shutdown', (_, value) => new evloop.Queue(1).shutdown(value), {
+  immediate: { types: noOptionalBooleans },
+});
+row('LifoQueue', 'maxSize', noMaxSizes, (_, value) => new evloop.LifoQueue(value));
+options(
+  'PriorityQueue',
+  (_, value) => new evloop.PriorityQueue(value),
+  {
+    compare: { types: noFunctions },
+    maxSize: noMaxSizes,
+    overflow: { types: [null, 5, {}], ranges: ['', 'dropOldest'] },
+  },
+  { compare: nothing, maxSize: 1 },
+);
+
 // Other threads
 
 row('LoopRemote', 'handle', { types: [undefined, ...noObjects] }, (_, value) => new LoopRemote(value));
@@ -389,6 +411,13 @@ row(
 const takesEverything: Record<string, string> = {
   CancelledError: 'the reason is whatever somebody passed to cancel()',
   LoopClosedError: 'as Error does',
+  QueueEmpty: 'as Error does',
+  QueueFull: 'as Error does',
+  QueueShutDown: 'as Error does',
+  WouldBlock: 'as Error does',
+  EndOfChannel: 'as Error does',
+  BrokenResourceError: 'as Error does',
+  ClosedResourceError: 'as Error does',
   SystemError: 'reports a failure, and must not fail itself',
   TimeoutError: 'as Error does',
   isCancelled: 'asks about any value',
@@ -412,6 +441,9 @@ const takesEverything: Record<string, string> = {
   'Task.setResult': 'refused, whatever it is: a task has the result of its coroutine',
   'Task.setResultUnlessDone': 'refused, whatever it is',
   'Task.setException': 'refused, whatever it is',
+  'Queue.put': 'any value is an item',
+  'Queue.putNowait': 'any value is an item',
+  'Queue.offer': 'any value is an item',
   'Stream.onData': 'called by the endpoint',
   'Stream.onError': 'called by the endpoint',
   'Transport.onData': 'called by the endpoint',
@@ -584,14 +616,20 @@ function publicFunctions(): string[] {
 }
 
 // A method that a subclass inherits is the same function, and tested once.
-const inherited: Record<string, string> = { Task: 'Future', Future: 'Future' };
+const inherited: Record<string, string> = {
+  Task: 'Future',
+  Future: 'Future',
+  LifoQueue: 'Queue',
+  PriorityQueue: 'Queue',
+};
 
 function isCovered(name: string): boolean {
   if (byName.has(name) || name in takesEverything) return true;
   const [type, method] = name.split('.');
   const parent = inherited[type!];
   if (method === undefined || parent === undefined) return false;
-  const same = (Task.prototype as any)[method] === (Future.prototype as any)[method];
+  const prototypeOf = (name: string): any => (evloop as any)[name].prototype;
+  const same = prototypeOf(type!)[method] === prototypeOf(parent)[method];
   return same && (byName.has(`${parent}.${method}`) || `${parent}.${method}` in takesEverything);
 }
 
