@@ -36,6 +36,7 @@ export { Server, type ConnectionHandler, type ListenOptions } from './io/server.
 export type { StreamOptions } from './io/limits.js';
 export { Stream, type ConnectionInfo } from './io/stream.js';
 export { run, Runner, type RunOptions } from './run.js';
+export { channel, Receiver, Sender, type Channel, type ChannelStatistics } from './sync/channel.js';
 export { LifoQueue } from './sync/lifo-queue.js';
 export { PriorityQueue, type PriorityQueueOptions } from './sync/priority-queue.js';
 export {

@@ -286,6 +286,10 @@ options(
   { compare: nothing, maxSize: 1 },
 );
 
+row('channel', 'capacity', { types: noNumbers, ranges: [NaN, -1, 1.5, -Infinity] }, (_, value) =>
+  evloop.channel(value),
+);
+
 // Other threads
 
 row('LoopRemote', 'handle', { types: [undefined, ...noObjects] }, (_, value) => new LoopRemote(value));
@@ -444,6 +448,10 @@ const takesEverything: Record<string, string> = {
   'Queue.put': 'any value is an item',
   'Queue.putNowait': 'any value is an item',
   'Queue.offer': 'any value is an item',
+  Sender: 'made by channel()',
+  Receiver: 'made by channel()',
+  'Sender.send': 'any value is an item',
+  'Sender.sendNowait': 'any value is an item',
   'Stream.onData': 'called by the endpoint',
   'Stream.onError': 'called by the endpoint',
   'Transport.onData': 'called by the endpoint',
