@@ -46,6 +46,8 @@ export {
   type QueueShutdownOptions,
   type QueueStatistics,
 } from './sync/queue.js';
+export { Lock, type LockOptions, type LockStatistics } from './sync/lock.js';
+export type { Releaser } from './sync/releaser.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
 export {

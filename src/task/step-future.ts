@@ -60,7 +60,11 @@ function promiseOf<T>(value: T): Promise<T> {
  * @internal
  */
 export function ready<T>(loop: LoopCore, value: T): Awaitable<T> {
-  if (isSteppingGenerator(loop)) return new Ready(value);
+  return isSteppingGenerator(loop) ? new Ready(value) : settled(value);
+}
+
+/** {@link ready} for whoever asks, as often as they like. @internal */
+export function settled<T>(value: T): Awaitable<T> {
   return Object.assign(promiseOf(value), {
     [Symbol.iterator]: () => new Ready(value),
   });
