@@ -1,6 +1,7 @@
 // The public face: names and nothing else.
 export {
   BrokenResourceError,
+  BrokenBarrierError,
   CancelledError,
   ClosedResourceError,
   EndOfChannel,
@@ -46,8 +47,13 @@ export {
   type QueueShutdownOptions,
   type QueueStatistics,
 } from './sync/queue.js';
+export { Barrier, type BarrierState, type BarrierStatistics } from './sync/barrier.js';
+export { CapacityLimiter, type CapacityLimiterStatistics } from './sync/capacity-limiter.js';
+export { Condition, type ConditionStatistics, type Predicate, type Truthy } from './sync/condition.js';
+export { Event, Event as AsyncEvent, type EventStatistics } from './sync/event.js';
 export { Lock, type LockOptions, type LockStatistics } from './sync/lock.js';
 export type { Releaser } from './sync/releaser.js';
+export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './sync/semaphore.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
 export {

@@ -73,6 +73,14 @@ export class InvalidStateError extends Error {
   readonly code = 'ERR_INVALID_STATE';
 }
 
+/** The barrier was aborted, or reset while somebody waited at it. */
+export class BrokenBarrierError extends Error {
+  static {
+    nameErrors(this, 'BrokenBarrierError');
+  }
+  readonly code = 'ERR_BROKEN_BARRIER';
+}
+
 /** The loop was closed; nothing can be scheduled on it any more. */
 export class LoopClosedError extends Error {
   static {

@@ -5,31 +5,32 @@
 import { InvalidStateError } from '../base/errors.js';
 import { validateFunction } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
-import type { Awaitable } from '../task/awaitable.js';
+import type { Awaitable, Operation } from '../task/awaitable.js';
 import { runBody, type Body } from '../task/body.js';
 import type { GeneratorCoroutine } from '../task/coroutine.js';
 import { createTaskOn } from '../task/create.js';
 import { isSteppingGenerator, requireRunningLoop } from '../task/current.js';
+import type { Future } from '../task/future.js';
 import { operate, steppingTask } from '../task/operation.js';
+import type { Releasable } from './releaser.js';
 
-/** What is acquired around a body. @internal */
-export interface Guard {
+/** What is acquired around a body; `C` says how much of it, or for whom. @internal */
+export interface Guard<C> extends Releasable<C> {
   /** Takes it, if that can be done without waiting. */
-  _enter(amount: number): boolean;
+  _enter(claim: C): boolean;
   /** Waits for it. */
-  _queue(amount: number): Iterator<unknown, unknown, unknown>;
-  release(amount: number): void;
+  _queue(claim: C): Future<unknown>;
 }
 
-/** Runs `body` while `amount` of `guard` is acquired. @internal */
-export function guarded<T>(guard: Guard, body: Body<[], T>, amount: number): Awaitable<T> {
+/** Runs `body` while `claim` of `guard` is acquired. @internal */
+export function guarded<T, C>(guard: Guard<C>, body: Body<[], T>, claim: C): Awaitable<T> {
   validateFunction('body', body);
   const loop = requireRunningLoop();
-  const run = new Guarded(loop, guard, body, amount);
+  const run = new Guarded(loop, guard, body, claim);
   return isSteppingGenerator(loop) ? run : operate(loop, stepsOf(run));
 }
 
-function* stepsOf<T>(run: Guarded<T>): GeneratorCoroutine<T> {
+function* stepsOf<T>(run: Operation<T>): GeneratorCoroutine<T> {
   return yield* run;
 }
 
@@ -43,20 +44,20 @@ const enum Phase {
 type Steps<T> = Iterator<unknown, T, unknown>;
 type Step<T> = IteratorResult<unknown, T>;
 
-class Guarded<T> implements Awaitable<T>, Steps<T> {
+class Guarded<T, C> implements Awaitable<T>, Steps<T> {
   readonly #loop: LoopCore;
-  readonly #guard: Guard;
+  readonly #guard: Guard<C>;
   readonly #body: Body<[], T>;
-  readonly #amount: number;
+  readonly #claim: C;
   #phase = Phase.NEW;
   // What is waited for: the guard, then the body.
   #inner: Steps<unknown> | null = null;
 
-  constructor(loop: LoopCore, guard: Guard, body: Body<[], T>, amount: number) {
+  constructor(loop: LoopCore, guard: Guard<C>, body: Body<[], T>, claim: C) {
     this.#loop = loop;
     this.#guard = guard;
     this.#body = body;
-    this.#amount = amount;
+    this.#claim = claim;
   }
 
   [Symbol.iterator](): this {
@@ -76,8 +77,8 @@ class Guarded<T> implements Awaitable<T>, Steps<T> {
     if (this.#phase === Phase.INSIDE) return this.#goOn(nextOf, value);
     if (this.#phase === Phase.LEFT) throw new InvalidStateError('This was waited for already');
     if (this.#phase === Phase.NEW) {
-      if (this.#guard._enter(this.#amount)) return this.#begin();
-      this.#inner = this.#guard._queue(this.#amount);
+      if (this.#guard._enter(this.#claim)) return this.#begin();
+      this.#inner = this.#guard._queue(this.#claim);
       this.#phase = Phase.ENTERING;
     }
     const step = this.#inner!.next() as Step<T>;
@@ -124,7 +125,7 @@ class Guarded<T> implements Awaitable<T>, Steps<T> {
 
   #leave(): void {
     this.#phase = Phase.LEFT;
-    this.#guard.release(this.#amount);
+    this.#guard.release(this.#claim);
   }
 }
 

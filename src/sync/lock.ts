@@ -12,7 +12,7 @@ import type { Task } from '../task/task.js';
 import { guarded, type Guard } from './guarded.js';
 import { Line } from './line.js';
 import { LoopBound } from './loop-bound.js';
-import { AmountReleaser, type Releaser } from './releaser.js';
+import { ClaimReleaser, type Releaser } from './releaser.js';
 import { Turn, type TurnPlace } from './waiter.js';
 
 /** How a {@link Lock} behaves. */
@@ -36,6 +36,9 @@ export interface LockStatistics {
   readonly waiters: number;
 }
 
+type Owner = Task<unknown> | null;
+type LockTurn = Turn<Releaser, Owner>;
+
 /**
  * Lets one at a time go on, in the order in which they asked. It is not re-entrant.
  *
@@ -51,14 +54,14 @@ export interface LockStatistics {
  * @source CPython 3.13 asyncio/locks.py `Lock`. Differs: `acquire()` gives what releases; tasks can own
  *   it, as in trio.
  */
-export class Lock extends LoopBound implements TurnPlace<Releaser>, Guard {
+export class Lock extends LoopBound implements TurnPlace<Releaser, Owner>, Guard<undefined> {
   #isLocked = false;
   readonly #hasOwner: boolean;
-  #owner: Task<unknown> | null = null;
+  #owner: Owner = null;
   // Also those that are woken or cancelled, until they go on.
-  readonly #line = new Line<Turn<Releaser>>();
+  readonly #line = new Line<LockTurn>();
   #live = 0;
-  readonly #releaser: Releaser = new AmountReleaser(this, 1);
+  readonly #releaser: Releaser = new ClaimReleaser(this, undefined);
   #acquired: Awaitable<Releaser> | null = null;
 
   /**
@@ -138,7 +141,7 @@ export class Lock extends LoopBound implements TurnPlace<Releaser>, Guard {
    * ```
    */
   withLock<T>(body: Body<[], T>): Awaitable<T> {
-    return guarded(this, body, 1);
+    return guarded(this, body, undefined);
   }
 
   /** Who holds it, and how many wait; a snapshot. */
@@ -162,8 +165,8 @@ export class Lock extends LoopBound implements TurnPlace<Releaser>, Guard {
   }
 
   /** @internal */
-  _queue(): Turn<Releaser> {
-    const turn = new Turn<Releaser>(this._boundLoop(), this, 1, this.#hasOwner ? currentTask() : null);
+  _queue(): LockTurn {
+    const turn = new Turn<Releaser, Owner>(this._boundLoop(), this, this.#hasOwner ? currentTask() : null);
     this.#line.push(turn);
     this.#live++;
     return turn;
@@ -187,7 +190,7 @@ export class Lock extends LoopBound implements TurnPlace<Releaser>, Guard {
   }
 
   /** @internal */
-  _onArrived(turn: Turn<Releaser>): void {
+  _onArrived(turn: LockTurn): void {
     this.#line.remove(turn);
     if (turn.cancelled()) {
       if (!this.#isLocked) this.#wakeFirst();
@@ -195,7 +198,7 @@ export class Lock extends LoopBound implements TurnPlace<Releaser>, Guard {
     }
     this.#live--;
     this.#isLocked = true;
-    this.#owner = turn._claimant as Task<unknown> | null;
+    this.#owner = turn._claim;
   }
 
   /** @internal */

@@ -10,25 +10,25 @@ export interface Releaser extends Disposable {
 }
 
 /** Something that can be released. @internal */
-export interface Releasable {
-  release(amount: number): void;
+export interface Releasable<C> {
+  release(claim: C): void;
 }
 
-/** @internal */
-export class AmountReleaser implements Releaser {
-  readonly #of: Releasable;
-  readonly #amount: number;
+/** Releases `claim` of something. @internal */
+export class ClaimReleaser<C> implements Releaser {
+  readonly #of: Releasable<C>;
+  readonly #claim: C;
 
-  constructor(of: Releasable, amount: number) {
+  constructor(of: Releasable<C>, claim: C) {
     this.#of = of;
-    this.#amount = amount;
+    this.#claim = claim;
   }
 
   release(): void {
-    this.#of.release(this.#amount);
+    this.#of.release(this.#claim);
   }
 
   [Symbol.dispose](): void {
-    this.#of.release(this.#amount);
+    this.release();
   }
 }

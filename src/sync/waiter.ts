@@ -15,15 +15,18 @@ export interface WaitingPlace<W> {
 }
 
 /** @internal */
-export class Waiter<T> extends StepFuture<T> implements InLine {
-  declare readonly _place: WaitingPlace<Waiter<T>>;
+export class Waiter<T, C = undefined> extends StepFuture<T> implements InLine {
+  declare readonly _place: WaitingPlace<Waiter<T, C>>;
+  /** What it waits for: how many, or for whom. */
+  declare readonly _claim: C;
   declare _line: object | null;
   declare _ahead: InLine | null;
   declare _behind: InLine | null;
 
-  constructor(loop: LoopCore, place: WaitingPlace<Waiter<T>>) {
+  constructor(loop: LoopCore, place: WaitingPlace<Waiter<T, C>>, claim: C) {
     super(loop);
     this._place = place;
+    this._claim = claim;
     this._line = null;
     this._ahead = null;
     this._behind = null;
@@ -53,9 +56,9 @@ export class Waiter<T> extends StepFuture<T> implements InLine {
 }
 
 /** Where {@link Turn}s are waited for. @internal */
-export interface TurnPlace<T> extends WaitingPlace<Turn<T>> {
+export interface TurnPlace<T, C> extends WaitingPlace<Turn<T, C>> {
   /** The task of `turn` goes on, woken or cancelled. */
-  _onArrived(turn: Turn<T>): void;
+  _onArrived(turn: Turn<T, C>): void;
 }
 
 /**
@@ -64,18 +67,12 @@ export interface TurnPlace<T> extends WaitingPlace<Turn<T>> {
  *
  * @internal
  */
-export class Turn<T> extends Waiter<T> {
-  declare readonly _place: TurnPlace<T>;
-  /** How much is wanted. */
-  declare readonly _amount: number;
-  /** Who wants it, where that matters. */
-  declare readonly _claimant: unknown;
+export class Turn<T, C> extends Waiter<T, C> {
+  declare readonly _place: TurnPlace<T, C>;
   declare _hasArrived: boolean;
 
-  constructor(loop: LoopCore, place: TurnPlace<T>, amount: number, claimant: unknown = null) {
-    super(loop, place as WaitingPlace<Waiter<T>>);
-    this._amount = amount;
-    this._claimant = claimant;
+  constructor(loop: LoopCore, place: TurnPlace<T, C>, claim: C) {
+    super(loop, place, claim);
     this._hasArrived = false;
   }
 
