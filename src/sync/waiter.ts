@@ -95,7 +95,7 @@ export class Turn<T, C> extends Waiter<T, C> {
   }
 
   override next(): IteratorResult<unknown, T> {
-    if (this._state === State.FULFILLED) this._arrive();
+    if (this.done()) this._arrive();
     return super.next();
   }
 
