@@ -2,7 +2,9 @@
 // must not cancel that of the others.
 import { Handle, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
+import type { AwaitingTask } from '../task/await.js';
 import { State } from '../task/future-state.js';
+import type { Resolve } from '../task/native-half.js';
 import { StepFuture } from '../task/step-future.js';
 import type { InLine } from './line.js';
 
@@ -97,6 +99,12 @@ export class Turn<T, C> extends Waiter<T, C> {
   override next(): IteratorResult<unknown, T> {
     if (this.done()) this._arrive();
     return super.next();
+  }
+
+  // Settled before the engine came to look at it.
+  override _awaitBy(task: AwaitingTask | null, resolve: Resolve, reject: Resolve): void {
+    if (this.done()) this._arrive();
+    super._awaitBy(task, resolve, reject);
   }
 
   override throw(error: unknown): never {
