@@ -40,7 +40,6 @@ export { run, Runner, type RunOptions } from './run.js';
 export { channel, Receiver, Sender, type Channel, type ChannelStatistics } from './sync/channel.js';
 export { LifoQueue } from './sync/lifo-queue.js';
 export { PriorityQueue, type PriorityQueueOptions } from './sync/priority-queue.js';
-export {
   Queue,
   type OverflowPolicy,
   type QueueOptions,
@@ -54,9 +53,9 @@ export { Event, Event as AsyncEvent, type EventStatistics } from './sync/event.j
 export { Lock, type LockOptions, type LockStatistics } from './sync/lock.js';
 export type { Releaser } from './sync/releaser.js';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './sync/semaphore.js';
+export { asCompleted, type AsCompleted, type AsCompletedOptions, type Running } from './task/as-completed.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
-export {
   CancelScope,
   cancelScope,
   cleanup,
@@ -67,16 +66,20 @@ export {
 export type { TaskFactory } from './task/create.js';
 export { createTask, currentTask } from './task/current.js';
 export { currentDeadline, decodeDeadline, encodeDeadline } from './task/deadline.js';
-export { ensureFuture, type AnyAwaitable } from './task/ensure-future.js';
 export { fromSignal } from './task/from-signal.js';
+export { ensureFuture, type Joinable, type Joined } from './task/ensure-future.js';
 export { Future } from './task/future.js';
+export { gather, type Gathered, type GatheredOrFailed, type GatherOptions } from './task/gather.js';
 export { interval, Interval, type IntervalOptions, type MissedTicks } from './task/interval.js';
 export { shield } from './task/shield.js';
 export { sleep } from './task/sleep.js';
 export { Completed, TaskGroup, taskGroup, type StartBody, type TaskGroupOptions } from './task/task-group.js';
+export { firstSuccess, race } from './task/race.js';
+export { staggeredRace, type CoroutineFunction } from './task/staggered-race.js';
 export type { TaskOptions } from './task/task-options.js';
 export { Task, type Coroutine } from './task/task.js';
 export { Timeout, timeout, timeoutAt, type TimeoutOptions } from './task/timeout.js';
 export { TaskTracker } from './task/tracker.js';
 export { waitFor } from './task/wait-for.js';
+export { wait, type ReturnWhen, type WaitOptions, type WaitResult } from './task/wait.js';
 export type { WrapOptions } from './task/wrap.js';

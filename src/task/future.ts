@@ -17,6 +17,7 @@ import { isCancelDue, takeCancellation } from './cancellation.js';
 import { originOf, recordAwait, recordOrigin } from './debug-sites.js';
 import { DoneCallback } from './done-callback.js';
 import { State } from './future-state.js';
+import { HandleList } from './handle-list.js';
 import { awaitNatively, expectInspection, isResolvingFunction } from './native-await.js';
 import { Half, type Resolve } from './native-half.js';
 import { stopAt, waiting, type Waiter } from './suspension.js';
@@ -57,7 +58,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   /** @internal */
   declare _first: Handle | null;
   /** @internal */
-  declare _rest: Handle[] | null;
+  declare _rest: HandleList | null;
   /** @internal */
   declare _note: FailureNote | null;
   /** @internal */
@@ -192,7 +193,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     // Nothing runs on a closed loop any more.
     if (this._loop.isClosed()) return;
     if (first !== null) this._loop._push(first);
-    if (rest !== null) for (const handle of rest) this._loop._push(handle);
+    rest?.forEach((handle) => this._loop._push(handle));
   }
 
   /** @internal */
@@ -301,9 +302,8 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
       removed++;
     }
     if (this._rest !== null) {
-      const kept = this._rest.filter((handle) => !matches(handle));
-      removed += this._rest.length - kept.length;
-      this._rest = kept.length === 0 ? null : kept;
+      removed += this._rest.remove(matches);
+      if (this._rest.size === 0) this._rest = null;
     }
     return removed;
   }
@@ -312,13 +312,20 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   _addHandle(handle: Handle): void {
     if (this._state !== State.PENDING) this._loop._push(handle);
     else if (this._first === null && this._rest === null) this._first = handle;
-    else (this._rest ??= []).push(handle);
+    else (this._rest ??= new HandleList()).add(handle);
+  }
+
+  /** Takes `handle` back, which nobody uses again. @internal */
+  _dropHandle(handle: Handle): void {
+    handle.cancel();
+    if (this._first === handle) this._first = null;
+    else this._rest?.noteCancelled();
   }
 
   /** Runs `handle` although the future is pending. @internal */
   _moveToReady(handle: Handle): void {
     if (this._first === handle) this._first = null;
-    else this._rest = this._rest?.filter((other) => other !== handle) ?? null;
+    else this._rest?.remove((other) => other === handle);
     this._loop._push(handle);
   }
 
@@ -490,5 +497,5 @@ export function validateLoop(loop: unknown): void {
 
 // Tasks read the errors of what they wait for.
 function isReadBy(handle: Handle | null): boolean {
-  return handle !== null && handle.kind !== KIND_CALLBACK;
+  return handle !== null && handle.kind !== KIND_CALLBACK && !handle.cancelled();
 }

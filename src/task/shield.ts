@@ -1,7 +1,7 @@
 // Waiting without passing a cancellation on.
 import type { LoopCore } from '../core/loop.js';
 import { requireRunningLoop } from './current.js';
-import { ensureFutureOn, type AnyAwaitable } from './ensure-future.js';
+import { ensureJoinable, type Joinable } from './ensure-future.js';
 import { Future } from './future.js';
 import { awaitNatively } from './native-await.js';
 
@@ -60,8 +60,8 @@ class Shielded<T> extends Future<T> {
  * @source CPython 3.14 `asyncio.shield`. To protect part of a task see {@link cleanup} and the option `shield` of
  *   {@link cancelScope}.
  */
-export function shield<T>(awaitable: AnyAwaitable<T>): Future<T> {
+export function shield<T>(awaitable: Joinable<T>): Future<T> {
   const loop = requireRunningLoop();
-  const inner = ensureFutureOn(loop, awaitable);
+  const inner = ensureJoinable(loop, awaitable);
   return inner.done() ? inner : new Shielded(loop, inner);
 }

@@ -5,7 +5,7 @@ import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
 import { requireRunningLoop } from './current.js';
 import { isGenerator } from './coroutine.js';
-import { ensureFutureOn, type AnyAwaitable } from './ensure-future.js';
+import { ensureJoinable, type Joinable } from './ensure-future.js';
 import type { Future } from './future.js';
 import { operate, type Steps } from './operation.js';
 import { StepFuture } from './step-future.js';
@@ -31,15 +31,15 @@ import { timeoutOn, type TimeoutOptions } from './timeout.js';
  * @source CPython 3.13 `asyncio.wait_for`
  */
 export function waitFor<T>(
-  awaitable: AnyAwaitable<T>,
+  awaitable: Joinable<T>,
   delayMs: number | null,
   options?: TimeoutOptions,
 ): Awaitable<T> {
   if (delayMs !== null) validateNumber('delayMs', delayMs);
   const loop = requireRunningLoop();
-  if (delayMs !== null && delayMs <= 0) return operate(loop, takeNow(loop, ensureFutureOn(loop, awaitable)));
+  if (delayMs !== null && delayMs <= 0) return operate(loop, takeNow(loop, ensureJoinable(loop, awaitable)));
   // Generators are part of the task that waits, as coroutines are in asyncio.
-  const awaited = isGenerator(awaitable) ? (awaitable) : ensureFutureOn(loop, awaitable);
+  const awaited = isGenerator(awaitable) ? (awaitable) : ensureJoinable(loop, awaitable);
   const when = delayMs === null ? null : loop.time() + delayMs;
   const wait = function* (): Steps<T> {
     return yield* awaited;
