@@ -6,6 +6,7 @@ import { openMailbox, type RemoteFunctions, type RemoteHandle } from './core/rem
 import { connectProtocol, type ConnectOptions } from './io/connect.js';
 import type { Protocol, Transport } from './io/protocol.js';
 import { serveProtocols, type ListenOptions, type Server } from './io/server.js';
+import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
 import type { Awaitable } from './task/awaitable.js';
 import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
 import { createTaskOn, taskRoom, type TaskFactory } from './task/create.js';
@@ -157,6 +158,50 @@ export class EventLoop extends LoopCore {
    */
   yield(): Awaitable<void> {
     return sleepOn(this, 0, undefined);
+  }
+
+  // Asynchronous generators
+
+  /**
+   * Sees to it that an asynchronous generator comes to its `finally`, also if nobody iterates it to its
+   * end: when what this returns is garbage collected, or at the latest in {@link shutdownAsyncgens}.
+   *
+   * Suspends: never.
+   *
+   * @returns The generator to use in place of `generator`.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - it is no asynchronous generator.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * ```ts
+   * async function* lines() {
+   *   try {
+   *     yield 'first';
+   *   } finally {
+   *     console.log('closed');
+   *   }
+   * }
+   * console.log(await loop.track(lines()).next());
+   * await loop.shutdownAsyncgens();
+   * ```
+   * @source CPython 3.13 `sys.set_asyncgen_hooks` as asyncio sets them. Differs: by request, as JavaScript
+   *   has no such hooks.
+   */
+  track<T, R, N>(generator: AsyncGenerator<T, R, N>): AsyncGenerator<T, R, N> {
+    this._checkOpen();
+    return trackGenerator(this, generator);
+  }
+
+  /**
+   * Closes every generator of {@link track} that has not ended, and waits until their `finally` is
+   * through. What they throw goes to the exception handler. `run()` does this at its end.
+   *
+   * Suspends: while there are any. A cancel point, which cancels their `finally`.
+   *
+   * @source CPython 3.13 `loop.shutdown_asyncgens`
+   */
+  shutdownAsyncgens(): Awaitable<void> {
+    this._checkOpen();
+    return shutdownGenerators(this);
   }
 
   // Connections at the protocol level

@@ -64,6 +64,7 @@ export type { Body } from './task/body.js';
   type CancelScopeOptions,
 } from './task/cancel-scope.js';
 export type { TaskFactory } from './task/create.js';
+export { closing, Closing } from './task/closing.js';
 export { createTask, currentTask } from './task/current.js';
 export { currentDeadline, decodeDeadline, encodeDeadline } from './task/deadline.js';
 export { fromSignal } from './task/from-signal.js';
@@ -72,6 +73,9 @@ export { Future } from './task/future.js';
 export { gather, type Gathered, type GatheredOrFailed, type GatherOptions } from './task/gather.js';
 export { interval, Interval, type IntervalOptions, type MissedTicks } from './task/interval.js';
 export { shield } from './task/shield.js';
+export { mapConcurrent, type MapConcurrentOptions } from './task/map-concurrent.js';
+export { once, type OnceOptions } from './task/once.js';
+export { firstSuccess, race } from './task/race.js';
 export { sleep } from './task/sleep.js';
 export { Completed, TaskGroup, taskGroup, type StartBody, type TaskGroupOptions } from './task/task-group.js';
 export { firstSuccess, race } from './task/race.js';

@@ -5,10 +5,12 @@ import { runningLoop, type LoopOptions } from './core/loop.js';
 import { watchForDeadlock } from './deadlock.js';
 import { EventLoop } from './event-loop.js';
 import { cancelOnSignals, validateSignals } from './signals.js';
+import { hasGenerators } from './task/async-generators.js';
 import { closeCoroutine, validateCoroutine } from './task/coroutine.js';
 import { currentTask } from './task/current.js';
 import type { Future } from './task/future.js';
 import type { Coroutine, Task } from './task/task.js';
+import { wait } from './task/wait.js';
 
 /** How {@link run} and {@link Runner} work. */
 export interface RunOptions {
@@ -17,7 +19,7 @@ export interface RunOptions {
   /** Makes the loop. @defaultValue `new EventLoop()` */
   loopFactory?: (options: LoopOptions) => EventLoop;
   /**
-   * How long tasks that are left over may take to clean up, milliseconds; then the loop is closed
+   * How long tasks that are left over may take to clean up, and generators after them, milliseconds; then the loop is closed
    * nevertheless, and they are reported.
    * @defaultValue 10000
    */
@@ -119,7 +121,8 @@ export class Runner implements AsyncDisposable {
   }
 
   /**
-   * Cancels the tasks that are left, waits for them, reports their errors, and closes the loop. Idempotent.
+   * Cancels the tasks that are left, waits for them, reports their errors, closes the generators of
+   * `loop.track()`, and closes the loop. Idempotent.
    *
    * Suspends: always.
    */
@@ -131,6 +134,7 @@ export class Runner implements AsyncDisposable {
     try {
       const graceMs = this.#options.graceMs ?? DEFAULT_GRACE_MS;
       if (loop.allTasks().size > 0) await loop.runUntilComplete(cancelAllTasks(loop, graceMs));
+      if (hasGenerators(loop)) await loop.runUntilComplete(closeGenerators(loop, graceMs));
     } finally {
       loop.close();
     }
@@ -204,6 +208,10 @@ function* cancelAllTasks(loop: EventLoop, graceMs: number): Generator<unknown, v
     for (const task of tasks) reportFailure(loop, task);
   }
   timer.cancel();
+}
+
+function* closeGenerators(loop: EventLoop, graceMs: number): Generator<unknown, void, unknown> {
+  yield* wait([loop.createTask(() => loop.shutdownAsyncgens())], { timeout: graceMs });
 }
 
 function cancelAll(tasks: readonly Task<unknown>[], allDone: Future<void>): void {
