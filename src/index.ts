@@ -40,6 +40,7 @@ export { run, Runner, type RunOptions } from './run.js';
 export { channel, Receiver, Sender, type Channel, type ChannelStatistics } from './sync/channel.js';
 export { LifoQueue } from './sync/lifo-queue.js';
 export { PriorityQueue, type PriorityQueueOptions } from './sync/priority-queue.js';
+export {
   Queue,
   type OverflowPolicy,
   type QueueOptions,
@@ -56,6 +57,7 @@ export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './sync/se
 export { asCompleted, type AsCompleted, type AsCompletedOptions, type Running } from './task/as-completed.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
+export {
   CancelScope,
   cancelScope,
   cleanup,

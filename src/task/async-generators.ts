@@ -64,7 +64,7 @@ class TrackedGenerator<T, R, N> implements AsyncGenerator<T, R, N> {
   }
 
   #untrack(): void {
-    generatorsOf.get(this.#loop)?.delete(this.#generator as AnyGenerator);
+    generatorsOf.get(this.#loop)?.delete(this.#generator);
     collected?.unregister(this);
   }
 
@@ -88,10 +88,10 @@ export function trackGenerator<T, R, N>(
     generators = new Set();
     generatorsOf.set(loop, generators);
   }
-  generators.add(generator as AnyGenerator);
+  generators.add(generator);
   const tracked = new TrackedGenerator(loop, generator);
   collected ??= new FinalizationRegistry(closeAbandoned);
-  collected.register(tracked, { loop, generator: generator as AnyGenerator }, tracked);
+  collected.register(tracked, { loop, generator }, tracked);
   return tracked;
 }
 

@@ -14,11 +14,10 @@ class ClosingPull<T> extends Pull<T> {
     this._iterator = iterator;
   }
 
-  override cancel(reason?: unknown): boolean {
-    if (!super.cancel(reason)) return false;
+  override _abandonIfDeaf(reason: unknown): void {
+    super._abandonIfDeaf(reason);
     // Nobody waits for that: what it throws is reported as the error of a task.
     if (this._isAbandoned) closeIterator(this._loop, this._iterator);
-    return true;
   }
 }
 

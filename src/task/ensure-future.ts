@@ -118,8 +118,9 @@ export function futuresOf(
   joinables: readonly Joinable<unknown>[],
   frame: Frame | null,
 ): Future<unknown>[] {
-  for (const joinable of joinables)
+  for (const joinable of joinables) {
     if (joinable instanceof Future) checkLoop(loop, joinable as Future<unknown>);
+  }
   let known: Map<unknown, Future<unknown>> | null = null;
   const futures: Future<unknown>[] = [];
   for (const joinable of joinables) {

@@ -27,7 +27,7 @@ export interface MapConcurrentOptions {
 /** Items, and whether asking for one takes a wait. */
 type Source<T> =
   | { readonly isAsync: false; readonly iterator: Iterator<T> }
-  | { readonly isAsync: true; readonly iterator: AsyncIterator<T> };
+  | { readonly isAsync: true; readonly iterator: AsyncIterator<T, unknown, never> };
 
 class Mapping<T, R> implements Parent {
   readonly #loop: LoopCore;
@@ -86,7 +86,7 @@ class Mapping<T, R> implements Parent {
     return step;
   }
 
-  *#pullFrom(iterator: AsyncIterator<T>): Steps<IteratorResult<T>> {
+  *#pullFrom(iterator: AsyncIterator<T, unknown, never>): Steps<IteratorResult<T>> {
     const pull = new Pull(this.#loop, iterator);
     this.#pull = pull;
     try {

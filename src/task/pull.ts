@@ -34,11 +34,21 @@ export class Pull<T> extends StepFuture<IteratorResult<T>> implements Parent {
   override cancel(reason?: unknown): boolean {
     if (this.done()) return false;
     this._task.cancel(reason);
-    if (this._task._mustCancel) {
-      this._isAbandoned = true;
-      this._settle(State.CANCELLED, reason);
-    }
+    // What the iterator has begun to await may not be known yet.
+    if (this._isDeaf()) this._loop.callSoon(() => this._abandonIfDeaf(reason));
     return true;
+  }
+
+  // Whether the cancellation is neither thrown in the iterator nor on its way there.
+  _isDeaf(): boolean {
+    const task = this._task;
+    return task._mustCancel && task._firstAwait === null && !task._isOperating;
+  }
+
+  _abandonIfDeaf(reason: unknown): void {
+    if (this.done() || !this._isDeaf()) return;
+    this._isAbandoned = true;
+    this._settle(State.CANCELLED, reason);
   }
 
   override _kind(): string {
