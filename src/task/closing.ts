@@ -15,6 +15,7 @@ class ClosingPull<T> extends Pull<T> {
   }
 
   override _abandonIfDeaf(reason: unknown): void {
+    if (this.done()) return;
     super._abandonIfDeaf(reason);
     // Nobody waits for that: what it throws is reported as the error of a task.
     if (this._isAbandoned) closeIterator(this._loop, this._iterator);
