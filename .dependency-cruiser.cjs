@@ -6,7 +6,7 @@ const rooms = [
   '^src/task/',
   '^src/sync/',
   '^src/io/',
-  '^src/(event-loop|deadlock|signals|run)\\.ts$',
+  '^src/(event-loop|deadlock|signals|teardown|run)\\.ts$',
   '^src/index\\.ts$',
 ];
 

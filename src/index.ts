@@ -55,6 +55,7 @@ export { Lock, type LockOptions, type LockStatistics } from './sync/lock.js';
 export type { Releaser } from './sync/releaser.js';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './sync/semaphore.js';
 export { asCompleted, type AsCompleted, type AsCompletedOptions, type Running } from './task/as-completed.js';
+export { run, Runner, type RunnerRunOptions, type RunOptions } from './run.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
 export {

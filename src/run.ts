@@ -1,16 +1,14 @@
 // Runs a whole program: makes a loop, runs the main coroutine, and leaves nothing behind.
 import { InvalidStateError, invalidReturnValue } from './base/errors.js';
 import { validateBoolean, validateFunction, validateNumber, validateObject } from './base/validate.js';
+import { validateContext, type ContextSnapshot } from './core/context.js';
 import { runningLoop, type LoopOptions } from './core/loop.js';
 import { watchForDeadlock } from './deadlock.js';
 import { EventLoop } from './event-loop.js';
-import { cancelOnSignals, validateSignals } from './signals.js';
-import { hasGenerators } from './task/async-generators.js';
+import { Interruption, validateSignals } from './signals.js';
 import { closeCoroutine, validateCoroutine } from './task/coroutine.js';
-import { currentTask } from './task/current.js';
-import type { Future } from './task/future.js';
 import type { Coroutine, Task } from './task/task.js';
-import { wait } from './task/wait.js';
+import { tearDown } from './teardown.js';
 
 /** How {@link run} and {@link Runner} work. */
 export interface RunOptions {
@@ -25,14 +23,22 @@ export interface RunOptions {
    */
   graceMs?: number;
   /**
-   * The first of these signals cancels the main coroutine, with the signal's name as the reason. What
-   * `run()` does at the end follows, and the exit code of the process becomes 128 plus the signal's
-   * number unless `process.exitCode` is set. From the first signal on, and once the coroutine is done,
-   * all of them have their default action: a second Ctrl-C ends the process. In the main thread
-   * only; worker threads get no signals.
+   * The first of these signals cancels the main coroutine, with the signal's name as the reason. When it
+   * ends cancelled, and nobody else asked for that, the run was interrupted: what `run()` does at the
+   * end follows, it rejects with a {@link CancelledError} whose reason is the signal's name, and the
+   * exit code of the process becomes 128 plus the signal's number unless `process.exitCode` is set. A
+   * coroutine that catches the cancellation decides for itself how the run ends. From the first
+   * signal on, and once the coroutine is done, all of them have their default action: a second Ctrl-C
+   * ends the process. In the main thread only; worker threads get no signals.
    * @defaultValue none
    */
   signals?: readonly NodeJS.Signals[];
+}
+
+/** How {@link Runner.run} runs one coroutine. */
+export interface RunnerRunOptions {
+  /** The async context the coroutine runs in. @defaultValue a snapshot of this moment */
+  context?: ContextSnapshot;
 }
 
 const DEFAULT_GRACE_MS = 10_000;
@@ -46,12 +52,13 @@ const DEFAULT_GRACE_MS = 10_000;
  * console.log(await runner.run(async () => await sleep(1, 'one')));
  * await runner.close();
  * ```
- * @source CPython 3.13 asyncio/runners.py `Runner`
+ * @source CPython 3.13 asyncio/runners.py `Runner`. Differs: each run has the context of its call, where
+ *   asyncio keeps that of the first; signals are an option.
  */
 export class Runner implements AsyncDisposable {
   readonly #options: RunOptions;
   #loop: EventLoop | null = null;
-  #isClosed = false;
+  #closing: Promise<void> | null = null;
 
   /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong. */
   constructor(options: RunOptions = {}) {
@@ -70,7 +77,7 @@ export class Runner implements AsyncDisposable {
    * @throws TypeError `ERR_INVALID_RETURN_VALUE` - what `loopFactory` made is no event loop.
    */
   get loop(): EventLoop {
-    if (this.#isClosed) throw new InvalidStateError('The runner is closed');
+    if (this.#closing !== null) throw new InvalidStateError('The runner is closed');
     if (this.#loop === null) {
       const { debug, loopFactory } = this.#options;
       const options: LoopOptions = debug === undefined ? {} : { debug };
@@ -91,14 +98,16 @@ export class Runner implements AsyncDisposable {
    * with a {@link CancelledError} when one of the option's signals came and the coroutine let it.
    *
    * @param main - A generator, a generator function or an async function.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `main` is no coroutine.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - `main` is no coroutine, or an option is wrong.
    * @throws TypeError `ERR_INVALID_RETURN_VALUE` - what `loopFactory` made is no event loop.
    * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a loop runs in this thread already, or the
    *   runner is closed.
    */
-  run<T>(main: Coroutine<T>): Promise<T> {
+  run<T>(main: Coroutine<T>, options?: RunnerRunOptions): Promise<T> {
     validateCoroutine(main);
     try {
+      if (options !== undefined) validateObject('options', options);
+      if (options?.context !== undefined) validateContext('options.context', options.context);
       if (runningLoop() !== null) {
         throw new InvalidStateError('run() cannot be called while an event loop is running in this thread');
       }
@@ -107,16 +116,20 @@ export class Runner implements AsyncDisposable {
       closeCoroutine(main);
       throw error;
     }
-    return this.#runTask(this.loop, main);
+    const { loop } = this;
+    return this.#runTask(loop, loop.createTask(main, options));
   }
 
-  async #runTask<T>(loop: EventLoop, main: Coroutine<T>): Promise<T> {
-    const task = loop.createTask(main);
-    const ends = [watchForDeadlock(loop), cancelOnSignals(this.#options.signals ?? [], task)];
+  async #runTask<T>(loop: EventLoop, task: Task<T>): Promise<T> {
+    const endWatch = watchForDeadlock(loop);
+    const interruption = new Interruption(this.#options.signals ?? [], task);
     try {
       return await loop.runUntilComplete(task);
+    } catch (error) {
+      throw interruption.outcome(error);
     } finally {
-      for (const end of ends) end();
+      interruption.end();
+      endWatch();
     }
   }
 
@@ -125,19 +138,22 @@ export class Runner implements AsyncDisposable {
    * `loop.track()`, and closes the loop. Idempotent.
    *
    * Suspends: always.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the runner runs a coroutine.
    */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    if (this.#closing === null && this.#loop?.isRunning() === true) {
+      throw new InvalidStateError('Cannot close a runner that runs a coroutine');
+    }
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     const loop = this.#loop;
-    this.#isClosed = true;
     this.#loop = null;
     if (loop === null || loop.isClosed()) return;
-    try {
-      const graceMs = this.#options.graceMs ?? DEFAULT_GRACE_MS;
-      if (loop.allTasks().size > 0) await loop.runUntilComplete(cancelAllTasks(loop, graceMs));
-      if (hasGenerators(loop)) await loop.runUntilComplete(closeGenerators(loop, graceMs));
-    } finally {
-      loop.close();
-    }
+    await tearDown(loop, this.#options.graceMs ?? DEFAULT_GRACE_MS);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -188,45 +204,4 @@ export function run<T>(main: Coroutine<T>, options?: RunOptions): Promise<T> {
     throw error;
   }
   return result.finally(() => runner.close());
-}
-
-// Tasks may start others while they clean up: goes on until none is left or time is over.
-function* cancelAllTasks(loop: EventLoop, graceMs: number): Generator<unknown, void, unknown> {
-  const self = currentTask();
-  let isInTime = true;
-  let round = loop.createFuture();
-  const timer = loop.callLater(graceMs, () => {
-    isInTime = false;
-    round.setResultUnlessDone();
-  });
-  while (isInTime) {
-    const tasks = [...loop.allTasks()].filter((task) => task !== self);
-    if (tasks.length === 0) break;
-    round = loop.createFuture();
-    cancelAll(tasks, round);
-    yield* round;
-    for (const task of tasks) reportFailure(loop, task);
-  }
-  timer.cancel();
-}
-
-function* closeGenerators(loop: EventLoop, graceMs: number): Generator<unknown, void, unknown> {
-  yield* wait([loop.createTask(() => loop.shutdownAsyncgens())], { timeout: graceMs });
-}
-
-function cancelAll(tasks: readonly Task<unknown>[], allDone: Future<void>): void {
-  let left = tasks.length;
-  for (const task of tasks) {
-    task.cancel();
-    task.addDoneCallback(() => {
-      if (--left === 0) allDone.setResultUnlessDone();
-    });
-  }
-}
-
-function reportFailure(loop: EventLoop, task: Task<unknown>): void {
-  if (!task.done() || task.cancelled()) return;
-  const exception = task.exception();
-  if (exception === null) return;
-  loop.callExceptionHandler({ message: 'unhandled exception during run() shutdown', exception, task });
 }

@@ -1,6 +1,6 @@
 // Lets signals end a program in order: they cancel its main task, once.
 import { constants } from 'node:os';
-import { invalidArgType, isCancelled, outOfRange } from './base/errors.js';
+import { CancelledError, invalidArgType, isCancelled, outOfRange } from './base/errors.js';
 import type { Task } from './task/task.js';
 
 /** What a shell answers for a process that a signal ended, less the signal's number. */
@@ -23,28 +23,46 @@ export function validateSignals(
 }
 
 /**
- * Cancels `task` when the first of the signals comes, with its name as the reason. All of them have
- * their default action again from then on, and once the answered function is called; that also
- * sets the exit code of the process, unless it is set, when a signal came.
+ * Cancels a task when the first of the signals comes, with its name as the reason. All of them have
+ * their default action again from then on, and after {@link Interruption.end}.
  *
+ * @source CPython 3.13 asyncio/runners.py `Runner.run`, `_on_sigint`
  * @internal
  */
-export function cancelOnSignals(signals: readonly NodeJS.Signals[], task: Task<unknown>): () => void {
-  const names = new Set(signals);
-  let first: NodeJS.Signals | null = null;
-  const ignore = (): void => {
-    for (const name of names) process.off(name, onSignal);
+export class Interruption {
+  readonly #names: ReadonlySet<NodeJS.Signals>;
+  readonly #task: Task<unknown>;
+  #first: NodeJS.Signals | null = null;
+
+  constructor(signals: readonly NodeJS.Signals[], task: Task<unknown>) {
+    this.#names = new Set(signals);
+    this.#task = task;
+    for (const name of this.#names) process.on(name, this.#onSignal);
+  }
+
+  readonly #onSignal = (name: NodeJS.Signals): void => {
+    this.#first = name;
+    this.end();
+    this.#task.cancel(name);
   };
-  const onSignal = (name: NodeJS.Signals): void => {
-    first = name;
-    ignore();
-    task.cancel(name);
-  };
-  for (const name of names) process.on(name, onSignal);
-  return () => {
-    ignore();
-    if (first !== null && process.exitCode === undefined) exitBecauseOf(first);
-  };
+
+  /** Signals have no effect on the task any more. Idempotent. */
+  end(): void {
+    for (const name of this.#names) process.off(name, this.#onSignal);
+  }
+
+  /**
+   * What the run throws whose task ended with `error`. If a signal, and nothing else, cancelled the task,
+   * that is an error with the signal as its reason, and the exit code of the process says so too,
+   * unless one is set.
+   */
+  outcome(error: unknown): unknown {
+    const signal = this.#first;
+    const task = this.#task;
+    if (signal === null || !task.done() || !task.cancelled() || task.uncancel() > 0) return error;
+    if (process.exitCode === undefined) exitBecauseOf(signal);
+    return isCancelled(error) && error.reason === signal ? error : new CancelledError(signal);
+  }
 }
 
 function exitBecauseOf(signal: NodeJS.Signals): void {

@@ -1,4 +1,4 @@
-// C-90 to C-92, C-99, C-112, C-113, C-115, C-116: contexts, unread errors, and what JavaScript adds.
+// C-90 to C-92, C-112, C-113, C-115, C-116: contexts, unread errors, and what JavaScript adds.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import { EventLoop } from '../../src/event-loop.js';
@@ -7,7 +7,6 @@ import { currentTask } from '../../src/task/current.js';
 import { Future } from '../../src/task/future.js';
 import { sleep } from '../../src/task/sleep.js';
 import { fakeLoop } from '../support/fake-loop.js';
-import { isCollected } from '../support/garbage.js';
 import { nodeTurn, soon, withLoop } from '../support/loop.js';
 
 const make = (options: object): EventLoop => new EventLoop(options);
@@ -135,51 +134,6 @@ test('C-92 cleaning up after a cancellation happens in the context of the task',
     },
     { make },
   );
-});
-
-test('C-99 an unread error is reported when the future is collected, once', async () => {
-  const loop = fakeLoop();
-  const reference = (() => {
-    const task = createTaskOn(loop, function* () {
-      throw new Error('unread');
-    });
-    loop.run();
-    return new WeakRef(task);
-  })();
-  expect(await isCollected(reference)).toBe(true);
-  for (let round = 0; round < 100 && loop.errors.length === 0; round++) await nodeTurn();
-  loop.close();
-  expect(loop.errors).toMatchObject([
-    { message: 'Task exception was never retrieved', exception: { message: 'unread' } },
-  ]);
-});
-
-test('C-99 a late cancel() does not silence the report', () => {
-  const loop = fakeLoop();
-  const future = new Future(loop);
-  future.setException(new Error('unread'));
-  expect(future.cancel()).toBe(false);
-  const task = createTaskOn(loop, function* () {
-    throw new Error('unread too');
-  });
-  loop.run();
-  expect(task.cancel()).toBe(false);
-  loop.close();
-  expect(loop.errors.map((context) => (context.exception as Error).message)).toEqual([
-    'unread',
-    'unread too',
-  ]);
-});
-
-test.each(['result()', 'exception()', 'await'])('C-99 %s reads the error', async (how) => {
-  const loop = fakeLoop();
-  const future = new Future(loop);
-  future.setException(new Error('read'));
-  if (how === 'result()') expect(() => future.result()).toThrow('read');
-  else if (how === 'exception()') expect(future.exception()).toMatchObject({ message: 'read' });
-  else await expect((async () => await future)()).rejects.toThrow('read');
-  loop.close();
-  expect(loop.errors).toEqual([]);
 });
 
 test('C-112 explicit then() takes one job more than a promise; await takes as many', async () => {

@@ -256,6 +256,9 @@ row(
   (_, value) => new Runner({ loopFactory: () => value as never }).loop,
 );
 row('Runner.run', 'coroutine', { types: noCoroutines }, ({ runner }, value) => runner.run(value));
+options('Runner.run', ({ runner }, value) => runner.run(coroutine(), value), {
+  context: { types: noContexts },
+});
 row('run', 'coroutine', { types: noCoroutines }, (_, value) => evloop.run(value));
 options('run', (_, value) => evloop.run(coroutine(), value), {
   debug: { types: noOptionalBooleans },

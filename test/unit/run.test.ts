@@ -1,3 +1,4 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { expect, test } from 'vitest';
 import { EventLoop } from '../../src/event-loop.js';
 import { run, Runner } from '../../src/run.js';
@@ -95,31 +96,6 @@ test('an error while cleaning up is reported, and does not replace the result', 
   expect(reports).toEqual([['unhandled exception during run() shutdown', error]]);
 });
 
-test('a task that refuses to end is given up after the grace', async () => {
-  const reports: unknown[] = [];
-  const loopFactory = (options: object): EventLoop => {
-    const loop = new EventLoop(options);
-    loop.setExceptionHandler((_loop, context) => reports.push(context.message));
-    return loop;
-  };
-  await run(
-    async () => {
-      createTask(async () => {
-        for (;;) {
-          try {
-            await sleep(60_000);
-          } catch {
-            // Goes on.
-          }
-        }
-      });
-      await sleep(1);
-    },
-    { loopFactory, graceMs: 10 },
-  );
-  expect(reports).toEqual(['Task was destroyed but it is pending!']);
-});
-
 test('run() within a running loop throws and closes the coroutine', async () => {
   await run(async () => {
     const generator = (function* () {
@@ -174,6 +150,58 @@ test('a runner runs several coroutines on one loop', async () => {
     expect.objectContaining({ code: 'ERR_INVALID_STATE' }),
   );
   expect(() => runner.loop).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+});
+
+test.each(['generator', 'async function'])(
+  'a runner runs the coroutine in the context it is given, or in that of the call: %s',
+  async (form) => {
+    const storage = new AsyncLocalStorage<string>();
+    const read =
+      form === 'generator'
+        ? function* () {
+            yield* sleep(0);
+            return storage.getStore();
+          }
+        : async () => {
+            await sleep(0);
+            return storage.getStore();
+          };
+    await using runner = new Runner();
+    const context = storage.run('chosen', () => new AsyncResource('TEST'));
+    expect(await storage.run('current', () => runner.run(read, { context }))).toBe('chosen');
+    expect(await storage.run('current', () => runner.run(read))).toBe('current');
+    expect(await runner.run(read)).toBeUndefined();
+    storage.disable();
+  },
+);
+
+test('a runner whose coroutine runs cannot be closed, and goes on', async () => {
+  const runner = new Runner();
+  const value = await runner.run(async () => {
+    expect(() => runner.close()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
+    return await sleep(1, 'value');
+  });
+  expect(value).toBe('value');
+  await runner.close();
+});
+
+test('whoever closes a runner twice waits for the same', async () => {
+  const log: string[] = [];
+  const runner = new Runner();
+  await runner.run(async () => {
+    createTask(async () => {
+      try {
+        await sleep(60_000);
+      } finally {
+        await sleep(1);
+        log.push('cleaned up');
+      }
+    });
+    await sleep(0);
+  });
+  void runner.close();
+  await runner.close();
+  expect(log).toEqual(['cleaned up']);
 });
 
 test('the loop of a runner that was never used is never made', async () => {

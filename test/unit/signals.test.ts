@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cancelOnSignals, validateSignals } from '../../src/signals.js';
+import { CancelledError } from '../../src/base/errors.js';
+import { Interruption, validateSignals } from '../../src/signals.js';
 import { run } from '../../src/run.js';
 import { createTaskOn } from '../../src/task/create.js';
 import { sleep } from '../../src/task/sleep.js';
@@ -187,20 +188,34 @@ test('nothing is listened for without the option', async () => {
   });
 });
 
-describe('cancelOnSignals()', () => {
+describe('Interruption', () => {
   test('takes its listeners back', () => {
     const loop = fakeLoop();
     const task = createTaskOn(loop, function* () {
       yield;
     });
     const before = process.listenerCount('SIGUSR2');
-    const end = cancelOnSignals(['SIGUSR2', 'SIGUSR2'], task);
+    const interruption = new Interruption(['SIGUSR2', 'SIGUSR2'], task);
     expect(process.listenerCount('SIGUSR2')).toBe(before + 1);
-    end();
-    end();
+    interruption.end();
+    interruption.end();
     expect(process.listenerCount('SIGUSR2')).toBe(before);
     loop.run();
     expect(task.cancelled()).toBe(false);
+  });
+
+  test('leaves the error of a task alone that no signal cancelled', () => {
+    const loop = fakeLoop();
+    const task = createTaskOn(loop, function* () {
+      yield;
+    });
+    const interruption = new Interruption(['SIGUSR2'], task);
+    const error = new CancelledError('somebody');
+    task.cancel('somebody');
+    loop.run();
+    expect(interruption.outcome(error)).toBe(error);
+    expect(task.cancelling()).toBe(1);
+    interruption.end();
   });
 });
 
