@@ -17,6 +17,15 @@ import type { TaskOptions } from './task/task-options.js';
 import type { Coroutine, Task } from './task/task.js';
 import { wrapOn, type WrapOptions } from './task/wrap.js';
 
+/** Passed to `onSwallowedCancel`. */
+export interface SwallowedCancel {
+  task: Task<unknown>;
+  /** What was passed to `cancel()`. */
+  reason: unknown;
+  /** Where the task waited again; in debug mode, unless it only yielded. */
+  site?: string;
+}
+
 /**
  * An event loop with asyncio's model, a guest of Node's own loop.
  *
@@ -125,6 +134,26 @@ export class EventLoop extends LoopCore {
   /** The factory set last, or null. */
   getTaskFactory(): TaskFactory | null {
     return taskRoom(this).factory;
+  }
+
+  /**
+   * Hears of tasks that swallow a cancellation: they catch the {@link CancelledError}, wait again without
+   * `uncancel()`, and then end with a value or go on for another second. Waits in a `finally` are
+   * no more than that, as the error goes on behind them; one that takes longer than a second should be
+   * in a shield. Each task is told of once. Null, as at first, makes it a warning of the process
+   * with the code `EVLOOP_SWALLOWED_CANCEL`; in debug mode it goes to the exception handler.
+   *
+   * Suspends: never.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - neither a function nor null.
+   */
+  get onSwallowedCancel(): ((info: SwallowedCancel) => void) | null {
+    return taskRoom(this).onSwallowedCancel as ((info: SwallowedCancel) => void) | null;
+  }
+
+  set onSwallowedCancel(listener: ((info: SwallowedCancel) => void) | null) {
+    if (listener !== null) validateFunction('onSwallowedCancel', listener);
+    taskRoom(this).onSwallowedCancel = listener;
   }
 
   /** The tasks that are not done, the oldest first; a copy. */

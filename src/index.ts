@@ -17,28 +17,33 @@ export {
   WouldBlock,
 } from './base/errors.js';
 export { catchStar, ExceptionGroup, type ErrorCondition, type StarHandlers } from './base/exception-group.js';
-export { captureContext, type ContextSnapshot } from './core/context.js';
 export type { Clock } from './core/clock.js';
+export { captureContext, type ContextSnapshot } from './core/context.js';
 export type { ExceptionContext } from './core/exception.js';
 export { Handle } from './core/handle.js';
 export type { ExceptionHandler, LoopOptions, SlowCallback } from './core/loop.js';
 export { FifoPolicy, type SchedulingPolicy } from './core/policy.js';
-export { LoopRemote, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
 export type { RemoteResult } from './core/remote-calls.js';
+export { LoopRemote, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
 export type { LoopStatistics } from './core/statistics.js';
 export { TimerHandle } from './core/timers.js';
-export { EventLoop } from './event-loop.js';
+export { EventLoop, type SwallowedCancel } from './event-loop.js';
 export type { Writable } from './io/bytes.js';
-export { connect, listen } from './io/open.js';
 export type { ConnectOptions } from './io/connect.js';
 export type { SocketAddress } from './io/endpoint.js';
+export type { StreamOptions } from './io/limits.js';
+export { connect, listen } from './io/open.js';
 export { Transport, type Protocol } from './io/protocol.js';
 export { Server, type ConnectionHandler, type ListenOptions } from './io/server.js';
-export type { StreamOptions } from './io/limits.js';
 export { Stream, type ConnectionInfo } from './io/stream.js';
-export { run, Runner, type RunOptions } from './run.js';
+export { run, Runner, type RunnerRunOptions, type RunOptions } from './run.js';
+export { Barrier, type BarrierState, type BarrierStatistics } from './sync/barrier.js';
+export { CapacityLimiter, type CapacityLimiterStatistics } from './sync/capacity-limiter.js';
 export { channel, Receiver, Sender, type Channel, type ChannelStatistics } from './sync/channel.js';
+export { Condition, type ConditionStatistics, type Predicate, type Truthy } from './sync/condition.js';
+export { Event, Event as AsyncEvent, type EventStatistics } from './sync/event.js';
 export { LifoQueue } from './sync/lifo-queue.js';
+export { Lock, type LockOptions, type LockStatistics } from './sync/lock.js';
 export { PriorityQueue, type PriorityQueueOptions } from './sync/priority-queue.js';
 export {
   Queue,
@@ -47,15 +52,9 @@ export {
   type QueueShutdownOptions,
   type QueueStatistics,
 } from './sync/queue.js';
-export { Barrier, type BarrierState, type BarrierStatistics } from './sync/barrier.js';
-export { CapacityLimiter, type CapacityLimiterStatistics } from './sync/capacity-limiter.js';
-export { Condition, type ConditionStatistics, type Predicate, type Truthy } from './sync/condition.js';
-export { Event, Event as AsyncEvent, type EventStatistics } from './sync/event.js';
-export { Lock, type LockOptions, type LockStatistics } from './sync/lock.js';
 export type { Releaser } from './sync/releaser.js';
 export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './sync/semaphore.js';
 export { asCompleted, type AsCompleted, type AsCompletedOptions, type Running } from './task/as-completed.js';
-export { run, Runner, type RunnerRunOptions, type RunOptions } from './run.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
 export {
@@ -66,23 +65,22 @@ export {
   moveOnAfter,
   type CancelScopeOptions,
 } from './task/cancel-scope.js';
-export type { TaskFactory } from './task/create.js';
 export { closing, Closing } from './task/closing.js';
+export type { TaskFactory } from './task/create.js';
 export { createTask, currentTask } from './task/current.js';
 export { currentDeadline, decodeDeadline, encodeDeadline } from './task/deadline.js';
-export { fromSignal } from './task/from-signal.js';
 export { ensureFuture, type Joinable, type Joined } from './task/ensure-future.js';
+export { fromSignal } from './task/from-signal.js';
 export { Future } from './task/future.js';
 export { gather, type Gathered, type GatheredOrFailed, type GatherOptions } from './task/gather.js';
 export { interval, Interval, type IntervalOptions, type MissedTicks } from './task/interval.js';
-export { shield } from './task/shield.js';
 export { mapConcurrent, type MapConcurrentOptions } from './task/map-concurrent.js';
 export { once, type OnceOptions } from './task/once.js';
 export { firstSuccess, race } from './task/race.js';
+export { shield } from './task/shield.js';
 export { sleep } from './task/sleep.js';
-export { Completed, TaskGroup, taskGroup, type StartBody, type TaskGroupOptions } from './task/task-group.js';
-export { firstSuccess, race } from './task/race.js';
 export { staggeredRace, type CoroutineFunction } from './task/staggered-race.js';
+export { Completed, TaskGroup, taskGroup, type StartBody, type TaskGroupOptions } from './task/task-group.js';
 export type { TaskOptions } from './task/task-options.js';
 export { Task, type Coroutine } from './task/task.js';
 export { Timeout, timeout, timeoutAt, type TimeoutOptions } from './task/timeout.js';

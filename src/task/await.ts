@@ -3,22 +3,18 @@
 // An async function awaits several futures at once where it uses `Promise.all` and the like, so its
 // task has a list of these.
 import { Handle, KIND_ASYNC_STEP } from '../core/handle.js';
-import {
-  cancelInFrame,
-  clearCancellation,
-  isCancelDue,
-  takeCancellation,
-  type CancelledTask,
-} from './cancellation.js';
+import { cancelInFrame, isCancelDue, passOnAtWait, takeCancellation } from './cancellation.js';
 import type { Frame } from './frame.js';
 import { State } from './future-state.js';
 import { Half, rejectHalf, settleHalf, type HalfNative, type Resolve } from './native-half.js';
 import type { Suspension } from './suspension.js';
+import { noteWait, type SwallowingTask } from './swallowed.js';
 import { trackedBranch, trackedTask } from './tracking.js';
 
 /** What a task knows of the awaits of its async function. @internal */
-export interface AwaitingTask extends CancelledTask {
+export interface AwaitingTask extends SwallowingTask {
   _firstAwait: AwaitLink | null;
+  readonly _cancelRequests: number;
   done(): boolean;
 }
 
@@ -75,8 +71,9 @@ export abstract class AwaitLink extends Handle {
 
   /** After the task began to wait: delivers a cancellation that is due. */
   cancelIfDue(task: AwaitingTask): void {
-    if (isCancelDue(task, this.frame) && this.future.cancel(task._cancelReason)) clearCancellation(task);
-    else if (this.frame !== null) cancelInFrame(this.frame, this.future);
+    if (task._cancelRequests > 0) noteWait(task, this.future, this.frame);
+    if (isCancelDue(task, this.frame) && passOnAtWait(task, this.future)) return;
+    if (this.frame !== null) cancelInFrame(this.frame, this.future);
   }
 }
 

@@ -19,6 +19,7 @@ export interface CancelledTask extends Waiter {
   readonly _frame: Frame | null;
   readonly _cancelReason: unknown;
   _mustCancel: boolean;
+  _delivery: Suspension | true | null;
 }
 
 interface CancelledAwait extends Handle {
@@ -35,14 +36,19 @@ interface CancelledAwait extends Handle {
 export function cancelAwaited(task: CancelledTask, within: Frame | null): boolean {
   const { _waiting: waiting, _cancelReason: reason } = task;
   if (waiting !== null && waiting._keepsResult !== true) {
-    return !isCancelDeferred(task._frame) && waiting.cancel(reason);
+    if (isCancelDeferred(task._frame)) return false;
+    task._delivery = waiting;
+    return waiting.cancel(reason);
   }
   let isPassedOn = false;
   let wait = task._firstAwait;
   while (wait !== null) {
     const { next, future, frame } = wait;
     const isMeant = (within === null || isWithin(within, frame)) && !isCancelDeferred(frame);
-    if (isMeant && future.cancel(reason)) isPassedOn = true;
+    if (isMeant && future.cancel(reason)) {
+      isPassedOn = true;
+      task._delivery = future;
+    }
     wait = next;
   }
   return isPassedOn;
@@ -106,9 +112,18 @@ export function clearCancellation(task: CancelledTask): void {
   if (task._isTracked) undelivered.count--;
 }
 
+/** What `task` begins to wait for takes the cancellation on, if one is due. @internal */
+export function passOnAtWait(task: CancelledTask, wait: Suspension): boolean {
+  if (!wait.cancel(task._cancelReason)) return false;
+  task._delivery = wait;
+  clearCancellation(task);
+  return true;
+}
+
 /** The error to throw into a task that was waiting for `awaited`. @internal */
 export function takeCancellation(task: CancelledTask, awaited: Suspension | null): unknown {
   clearCancellation(task);
+  task._delivery = true;
   // The error of what was waited for is lost, and read.
   if (awaited?.cancelled() === true) return awaited._readError();
   awaited?._lose();

@@ -13,6 +13,7 @@ export interface Resident<N> extends Linked<N> {
 export class TaskRoom<N extends Resident<N>, F> {
   readonly tasks = new TaskRegistry<N>();
   factory: F | null = null;
+  onSwallowedCancel: ((info: never) => void) | null = null;
 
   constructor(loop: LoopCore) {
     loop._taskCount = () => this.tasks.size;

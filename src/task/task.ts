@@ -23,6 +23,7 @@ import {
   cancelInFrame,
   isCancelDue,
   clearCancellation,
+  passOnAtWait,
   requestCancellation,
   takeCancellation,
 } from './cancellation.js';
@@ -42,6 +43,7 @@ import type { Linked } from './registry.js';
 import { roomOf, type TaskRoom } from './room.js';
 import { StepHandle } from './step-handle.js';
 import { beforeStart, takeAwaited, type Suspension } from './suspension.js';
+import { forgetDelivery, noteValue, noteWait } from './swallowed.js';
 import { validateTaskOptions, type TaskOptions } from './task-options.js';
 import { keepTracking, runTracked, stopUnneededTracking, runUntracked, undelivered } from './tracking.js';
 import { describeWaits, waitsFor } from './waits.js';
@@ -122,6 +124,9 @@ export class Task<T> implements Linked<Task<unknown>> {
   declare _mustCancel: boolean;
   /** @internal */
   declare _cancelReason: unknown;
+  // What the cancellation went to, or that it was thrown in.
+  /** @internal */
+  declare _delivery: Suspension | true | null;
   // An error is to be thrown in at the next step.
   /** @internal */
   declare _mistake: Error | null;
@@ -164,6 +169,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._isPassingOn = false;
     this._mustCancel = false;
     this._cancelReason = undefined;
+    this._delivery = null;
     this._mistake = null;
     this._controller = null;
     this._cancelSignal = null;
@@ -321,6 +327,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   uncancel(): number {
     if (this._cancelRequests > 0 && --this._cancelRequests === 0) {
       clearCancellation(this);
+      forgetDelivery(this);
       if (this._controller?.signal.aborted === true) this._controller = null;
     }
     return this._cancelRequests;
@@ -388,6 +395,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   }
 
   _pause(): void {
+    if (this._cancelRequests > 0) noteWait(this, null, this._frame);
     if (this._frame !== null) this._mistake = this._dueInFrame(this._frame);
     this._loop._push(this._handle);
   }
@@ -417,8 +425,9 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
-    if (isCancelDue(this, this._frame) && future.cancel(this._cancelReason)) clearCancellation(this);
-    else if (this._frame !== null) cancelInFrame(this._frame, future);
+    if (this._cancelRequests > 0) noteWait(this, future, this._frame);
+    if (isCancelDue(this, this._frame) && passOnAtWait(this, future)) return;
+    if (this._frame !== null) cancelInFrame(this._frame, future);
   }
 
   _throwLater(mistake: Error): void {
@@ -490,6 +499,7 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   _finish(value: T): void {
     if (this._mustCancel) return this._endCancelled(takeCancellation(this, null));
+    if (this._cancelRequests > 0) noteValue(this);
     this._leave();
     this._settleResult(value);
   }
@@ -513,6 +523,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   // Lets go of everything that is of no use to a task that is done.
   _leave(): void {
     clearCancellation(this);
+    if (this._cancelRequests > 0) forgetDelivery(this);
     this._generator = null;
     this._function = null;
     this._waiting = null;

@@ -146,6 +146,14 @@ row(
     loop.onSlowCallback = value;
   },
 );
+row(
+  'EventLoop.onSwallowedCancel',
+  'onSwallowedCancel',
+  { types: [undefined, 5, 'text', {}] },
+  ({ loop }, value) => {
+    loop.onSwallowedCancel = value;
+  },
+);
 for (const name of ['callExceptionHandler', 'defaultExceptionHandler'] as const) {
   row(`EventLoop.${name}`, 'context', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
     loop[name](value),

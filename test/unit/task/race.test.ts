@@ -10,7 +10,7 @@ import { sleep } from '../../../src/task/sleep.js';
 import { staggeredRace } from '../../../src/task/staggered-race.js';
 import { wait } from '../../../src/task/wait.js';
 import { collect } from '../../support/garbage.js';
-import { forms, settled } from '../../support/forms.js';
+import { forms, settled } from '../../support/callers.js';
 import { withLoop } from '../../support/loop.js';
 
 // Runs until it is cancelled, and takes a while to end.
