@@ -4,7 +4,7 @@
 // matter: up to Node 22 stores travel by async hooks, whose counter says whether anybody uses them.
 // Later versions keep them in a frame that never changes, and that can be seen on a resource only; so
 // there one is always made (40 ns), but handles with the same stores may keep the same one.
-import { AsyncResource, type AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncResource, executionAsyncId, type AsyncLocalStorage } from 'node:async_hooks';
 import { invalidArgType } from '../base/errors.js';
 
 /** The async context of a moment; enter it with `runInAsyncScope`. */
@@ -16,10 +16,11 @@ interface AsyncWrap {
 }
 
 const FIRST_MAJOR_WITH_FRAMES = 24;
+const hasFrames = Number.parseInt(process.versions.node, 10) >= FIRST_MAJOR_WITH_FRAMES;
 
 // The counters of installed async hooks, or null where they say nothing about stores.
 function findHookCounters(): { fields: Uint32Array; init: number } | null {
-  if (Number.parseInt(process.versions.node, 10) >= FIRST_MAJOR_WITH_FRAMES) return null;
+  if (hasFrames) return null;
   // The binding is deprecated, and the one place where Node ≤ 22 shows whether hooks are installed.
   const { noDeprecation } = process;
   process.noDeprecation = true;
@@ -100,8 +101,39 @@ export function captureContext(): ContextSnapshot | null {
     : concealedSnapshot(concealed, frameKey);
 }
 
-function makeSnapshot(): ContextSnapshot {
-  return new AsyncResource('EVLOOP_HANDLE');
+/** What async hooks, and the tools that are built on them, see of a task. */
+const TASK_RESOURCE = 'LOOPTASK';
+
+/**
+ * A context that is a resource of its own, triggered by whoever runs now: with the values of `context`,
+ * or else with the current ones.
+ *
+ * @internal
+ */
+export function makeTaskContext(context: ContextSnapshot | undefined): ContextSnapshot {
+  if (context !== undefined) return makeTaskContextIn(context);
+  if (concealed === null || concealed.getStore() === undefined) return new AsyncResource(TASK_RESOURCE);
+  if (frameKey === undefined || !hasFrames) return concealed.run(undefined, makeSnapshot, TASK_RESOURCE);
+  // Making it in the other frame would take twice as long.
+  const resource = makeSnapshot(TASK_RESOURCE);
+  const { [frameKey]: frame } = resource as Framed;
+  (resource as Framed)[frameKey] = (snapshotWithout(concealed, resource, frame!) as Framed)[frameKey];
+  return resource;
+}
+
+function makeTaskContextIn(context: ContextSnapshot): ContextSnapshot {
+  return context.runInAsyncScope(makeSnapshot, undefined, TASK_RESOURCE, executionAsyncId());
+}
+
+/** Whether a context is made for each task anyway; then one of its own costs nothing more. */
+export function isTaskContextFree(): boolean {
+  return hasFrames;
+}
+
+type Framed = ContextSnapshot & Record<symbol, object | undefined>;
+
+function makeSnapshot(type = 'EVLOOP_HANDLE', triggerAsyncId?: number): ContextSnapshot {
+  return new AsyncResource(type, triggerAsyncId);
 }
 
 const concealedSnapshots = new WeakMap<object, ContextSnapshot>();
@@ -110,9 +142,19 @@ const concealedSnapshots = new WeakMap<object, ContextSnapshot>();
 // finding the one made before.
 function concealedSnapshot(storage: AsyncLocalStorage<unknown>, key: symbol): ContextSnapshot {
   const current = makeSnapshot();
-  const frame = (current as unknown as Record<symbol, object | undefined>)[key];
+  const frame = (current as Framed)[key];
   // Node 22 has the place and keeps its stores elsewhere.
-  if (frame === undefined) return storage.run(undefined, makeSnapshot);
+  return frame === undefined
+    ? storage.run(undefined, makeSnapshot)
+    : snapshotWithout(storage, current, frame);
+}
+
+// `frame` is that of `current`.
+function snapshotWithout(
+  storage: AsyncLocalStorage<unknown>,
+  current: ContextSnapshot,
+  frame: object,
+): ContextSnapshot {
   let snapshot = concealedSnapshots.get(frame);
   if (snapshot === undefined) {
     // A storage's run() leaves an equal but new frame behind; a resource's scope puts back the old one.

@@ -18,7 +18,7 @@ import { monotonicMs, type Clock } from './clock.js';
 import { ClockTimers, ClockWake } from './clock-timers.js';
 import { Completions, type CompletionTarget } from './completions.js';
 import type { ContextSnapshot } from './context.js';
-import { captureContext, isContextTracked, pickContext } from './context.js';
+import { captureContext, isContextTracked, isTaskContextFree, pickContext } from './context.js';
 import { reportException, validateExceptionContext, type ExceptionContext } from './exception.js';
 import type { Handle } from './handle.js';
 import { CallbackHandle, listOf, noArgs } from './handle.js';
@@ -71,6 +71,8 @@ export class LoopCore implements BatchOwner {
   debug: boolean;
   /** The task whose step runs right now; set by the task room. @internal */
   _currentTask: unknown = null;
+  /** Whether each task is a resource of its own. @internal */
+  readonly _hasTaskResources: boolean;
   /** What the rooms above have to do when the loop closes. @internal */
   readonly _onClose: (() => void)[] = [];
   /** Counts tasks for statistics; set by the task room. @internal */
@@ -119,6 +121,7 @@ export class LoopCore implements BatchOwner {
     validateLoopOptions(options);
     const { budgetMs = DEFAULT_BUDGET_MS } = options;
     this.debug = options.debug ?? process.env.EVLOOP_DEBUG === '1';
+    this._hasTaskResources = options.asyncHooks ?? isTaskContextFree();
     this.#unhandled = options.unhandled ?? 'report';
     const backend = pickBackend(options.backend);
     this.#native = { backend, host: pickHost(options.host, backend) };

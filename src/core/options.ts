@@ -33,6 +33,12 @@ export interface LoopOptions {
   policy?: SchedulingPolicy;
   /** Checks more and records where things were made. @defaultValue whether `EVLOOP_DEBUG` is set to 1 */
   debug?: boolean;
+  /**
+   * Makes each task an AsyncResource of type `LOOPTASK`, for tools that look at async hooks: each has an
+   * `executionAsyncId()` of its own, triggered by whoever made it.
+   * @defaultValue false up to Node 22, where it makes tasks dearer; true from Node 24 on
+   */
+  asyncHooks?: boolean;
   /** Milliseconds one stay may last before Node's own work runs, 0 ... 1000. @defaultValue 0.05 */
   budgetMs?: number;
   /** Handles one stay may run before Node's own work runs. @defaultValue 100000 */
@@ -63,6 +69,7 @@ export function validateLoopOptions(options: LoopOptions): void {
     validateNumber('options.policy.size', options.policy.size, 0);
   }
   if (options.debug !== undefined) validateBoolean('options.debug', options.debug);
+  if (options.asyncHooks !== undefined) validateBoolean('options.asyncHooks', options.asyncHooks);
   if (options.backend !== undefined) validateOneOf('options.backend', options.backend, BACKENDS);
   if (options.host !== undefined) validateOneOf('options.host', options.host, HOSTS);
   if (options.drain !== undefined) validateOneOf('options.drain', options.drain, DRAINS);

@@ -11,7 +11,7 @@
 import { inspect } from 'node:util';
 import { CancelledError, FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
 import { validateString } from '../base/validate.js';
-import { captureContext, type ContextSnapshot } from '../core/context.js';
+import { captureContext, makeTaskContext, type ContextSnapshot } from '../core/context.js';
 import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
@@ -157,7 +157,8 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._room = roomOf(loop);
     this._generator = isFunction ? null : toBuiltInGenerator(coroutine);
     this._function = isFunction ? coroutine : null;
-    this._context = options?.context ?? captureContext();
+    const context = options?.context;
+    this._context = loop._hasTaskResources ? makeTaskContext(context) : (context ?? captureContext());
     const kind = !isFunction || isGeneratorFunction(coroutine) ? KIND_STEP : KIND_ASYNC_STEP;
     this._handle = new StepHandle(kind, this._context, this);
     this._waiting = options?.startOnCancel === true ? beforeStart(loop) : null;

@@ -84,6 +84,7 @@ options('EventLoop', (_, value) => new EventLoop(value), {
   host: { types: [null, 5, {}], ranges: ['node', ''] },
   clock: { types: noObjects },
   policy: { types: noObjects },
+  asyncHooks: { types: noOptionalBooleans },
   debug: { types: noOptionalBooleans },
   budgetMs: { types: noOptionalNumbers, ranges: [NaN, -1, 1001, Infinity] },
   maxBatch: { types: noOptionalNumbers, ranges: [NaN, 0, -1, 1.5, 2 ** 32] },
