@@ -44,6 +44,12 @@ export class Waiter<T, C = undefined> extends StepFuture<T> implements InLine {
     if (this._state === State.FULFILLED) this._place._onLost(this);
   }
 
+  // One that was woken before the engine came to look goes on in the next turn like all the others.
+  override _awaitBy(task: AwaitingTask | null, resolve: Resolve, reject: Resolve): void {
+    if (this.done() && (task === null || task._loop === this._loop)) this._beginAwait(task, resolve, reject);
+    else super._awaitBy(task, resolve, reject);
+  }
+
   // The wait is given up, whether it was cancelled or not.
 
   override throw(error: unknown): never {
@@ -99,12 +105,6 @@ export class Turn<T, C> extends Waiter<T, C> {
   override next(): IteratorResult<unknown, T> {
     if (this.done()) this._arrive();
     return super.next();
-  }
-
-  // Settled before the engine came to look at it.
-  override _awaitBy(task: AwaitingTask | null, resolve: Resolve, reject: Resolve): void {
-    if (this.done()) this._arrive();
-    super._awaitBy(task, resolve, reject);
   }
 
   override throw(error: unknown): never {
