@@ -246,6 +246,55 @@ options('interval', (_, value) => evloop.interval(10, value), {
   startAt: { types: noOptionalNumbers, ranges: [NaN, Infinity, -Infinity] },
 });
 
+// Synchronisation
+
+const noPermits = { types: noOptionalNumbers, ranges: [NaN, 0, -1, 1.5, Infinity] };
+options('Lock', (_, value) => new evloop.Lock(value), { owner: { types: noOptionalBooleans } });
+row('Lock.withLock', 'body', { types: noFunctions }, (_, value) => new evloop.Lock().withLock(value));
+row('Condition', 'lock', { types: [null, 5, 'text', {}] }, (_, value) => new evloop.Condition(value));
+row('Condition.withLock', 'body', { types: noFunctions }, (_, value) =>
+  new evloop.Condition().withLock(value),
+);
+row('Condition.waitFor', 'predicate', { types: noFunctions }, (_, value) =>
+  new evloop.Condition().waitFor(value),
+);
+row('Condition.notify', 'n', { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, Infinity] }, (_, value) => {
+  new evloop.Condition().notify(value);
+});
+for (const type of ['Semaphore', 'BoundedSemaphore'] as const) {
+  const sizes = { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, Infinity] };
+  row(type, 'permits', sizes, (_, value) => new evloop[type](value));
+  for (const method of ['acquire', 'tryAcquire', 'release'] as const) {
+    row(`${type}.${method}`, 'permits', noPermits, (_, value) => new evloop[type](1)[method](value));
+  }
+  row(`${type}.resize`, 'permits', { types: noNumbers, ranges: [NaN, -1, 1.5, Infinity] }, (_, value) => {
+    new evloop[type](1).resize(value);
+  });
+  row(`${type}.withPermit`, 'body', { types: noFunctions }, (_, value) =>
+    new evloop[type](1).withPermit(value),
+  );
+  row(`${type}.withPermit`, 'permits', noPermits, (_, value) =>
+    new evloop[type](1).withPermit(coroutine, value),
+  );
+}
+const tokens = { types: noNumbers, ranges: [NaN, 0, -1, 1.5] };
+row('CapacityLimiter', 'totalTokens', tokens, (_, value) => new evloop.CapacityLimiter(value));
+row(
+  'CapacityLimiter.totalTokens',
+  'totalTokens',
+  tokens,
+  (_, value) => (new evloop.CapacityLimiter(1).totalTokens = value),
+);
+row('CapacityLimiter.withToken', 'body', { types: noFunctions }, (_, value) =>
+  new evloop.CapacityLimiter(1).withToken(value, 'borrower'),
+);
+row(
+  'Barrier',
+  'parties',
+  { types: noNumbers, ranges: [NaN, 0, -1, 1.5, Infinity] },
+  (_, value) => new evloop.Barrier(value),
+);
+
 // Programs
 
 const programSignals = {
@@ -443,6 +492,9 @@ const takesEverything: Record<string, string> = {
   Server: 'made by listen() and createServer()',
   Stream: 'made by connect() and listen()',
   Transport: 'made by createConnection() and createServer()',
+  'CapacityLimiter.acquire': 'any value is a borrower',
+  'CapacityLimiter.tryAcquire': 'any value is a borrower',
+  'CapacityLimiter.release': 'any value is a borrower',
   'FifoPolicy.push': 'called by the loop, for every handle',
   'Future.setResult': 'any value is a result',
   'Future.setResultUnlessDone': 'any value is a result',

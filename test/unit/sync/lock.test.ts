@@ -75,6 +75,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
         } catch (error) {
           return [...value, (error as Error).message, lock.locked];
         }
+        return null;
       });
       task.name = 'host';
       expect(await task).toEqual([true, 'host', 'value', 'broken', false]);
