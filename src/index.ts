@@ -57,14 +57,7 @@ export { BoundedSemaphore, Semaphore, type SemaphoreStatistics } from './sync/se
 export { asCompleted, type AsCompleted, type AsCompletedOptions, type Running } from './task/as-completed.js';
 export type { Awaitable, Operation } from './task/awaitable.js';
 export type { Body } from './task/body.js';
-export {
-  CancelScope,
-  cancelScope,
-  cleanup,
-  failAfter,
-  moveOnAfter,
-  type CancelScopeOptions,
-} from './task/cancel-scope.js';
+export { cancelScope, cleanup, failAfter, moveOnAfter } from './task/cancel-scope.js';
 export { closing, Closing } from './task/closing.js';
 export type { TaskFactory } from './task/create.js';
 export { createTask, currentTask } from './task/current.js';
@@ -77,6 +70,7 @@ export { interval, Interval, type IntervalOptions, type MissedTicks } from './ta
 export { mapConcurrent, type MapConcurrentOptions } from './task/map-concurrent.js';
 export { once, type OnceOptions } from './task/once.js';
 export { firstSuccess, race } from './task/race.js';
+export { CancelScope, type CancelScopeOptions } from './task/scope.js';
 export { shield } from './task/shield.js';
 export { sleep } from './task/sleep.js';
 export { staggeredRace, type CoroutineFunction } from './task/staggered-race.js';

@@ -6,7 +6,7 @@ import type { CancelledTask } from './cancellation.js';
 import { isGenerator, isGeneratorFunction, isThenable, type GeneratorCoroutine } from './coroutine.js';
 import type { Frame } from './frame.js';
 import { stopAt, type Suspension, type Waiter } from './suspension.js';
-import { Branch, keepTracking, runInBranch } from './tracking.js';
+import { Branch, keepTracking, runInBranch, stopUnneededTracking } from './tracking.js';
 
 /** The body of a scoped call: a generator function or an async function. */
 export type Body<A extends readonly unknown[], T> = (
@@ -48,6 +48,8 @@ function callAsync<A extends readonly unknown[], T>(body: Body<A, T>, task: Body
     if (isThenable(result)) {
       keepTracking();
       task._beTracked();
+    } else {
+      stopUnneededTracking();
     }
     return result;
   } finally {

@@ -20,6 +20,7 @@ export interface CancelledTask extends Waiter {
   readonly _cancelReason: unknown;
   _mustCancel: boolean;
   _delivery: Suspension | true | null;
+  _cancelOrigin: Frame | null;
 }
 
 interface CancelledAwait extends Handle {
@@ -36,7 +37,7 @@ interface CancelledAwait extends Handle {
 export function cancelAwaited(task: CancelledTask, within: Frame | null): boolean {
   const { _waiting: waiting, _cancelReason: reason } = task;
   if (waiting !== null && waiting._keepsResult !== true) {
-    if (isCancelDeferred(task._frame)) return false;
+    if (isCancelDeferred(task._frame, task, within)) return false;
     task._delivery = waiting;
     return waiting.cancel(reason);
   }
@@ -44,7 +45,8 @@ export function cancelAwaited(task: CancelledTask, within: Frame | null): boolea
   let wait = task._firstAwait;
   while (wait !== null) {
     const { next, future, frame } = wait;
-    const isMeant = (within === null || isWithin(within, frame)) && !isCancelDeferred(frame);
+    const isMeant =
+      (within === null || isWithin(within, frame)) && !isCancelDeferred(frame, task, within);
     if (isMeant && future.cancel(reason)) {
       isPassedOn = true;
       task._delivery = future;
@@ -71,7 +73,7 @@ export function cancelWithin(task: CancelledTask, scope: Frame, reason: unknown)
 
 /** Whether a cancellation that was kept is to be thrown into code of `task` in `frame`. @internal */
 export function isCancelDue(task: CancelledTask, frame: Frame | null): boolean {
-  return task._mustCancel && !isCancelDeferred(frame);
+  return task._mustCancel && !isCancelDeferred(frame, task, task._cancelOrigin);
 }
 
 /** What begins to wait in a scope that was cancelled waits no more. @internal */
@@ -80,14 +82,24 @@ export function cancelInFrame(frame: Frame, wait: Suspension): void {
   if (scope !== null && !wait.done()) wait.cancel(scope.reason);
 }
 
+/** Whether an async body of `task` is through, and the task only has to be resumed. @internal */
+export function hasBodyEnded(task: CancelledTask): boolean {
+  const waiting = task._waiting;
+  return waiting?._keepsResult === true && waiting.done();
+}
+
 /** Whether what `task` waits for within a frame is there, and the task only has to be resumed. @internal */
 export function isWakingUp(task: CancelledTask, within: Frame): boolean {
   const waiting = task._waiting;
-  if (waiting !== null && waiting._keepsResult !== true) return waiting.done();
+  if (waiting !== null && waiting._keepsResult !== true) return isThere(waiting);
   for (let wait = task._firstAwait; wait !== null; wait = wait.next) {
-    if (isWithin(within, wait.frame) && wait.future.done()) return true;
+    if (isWithin(within, wait.frame) && isThere(wait.future)) return true;
   }
-  return waiting?.done() === true;
+  return hasBodyEnded(task);
+}
+
+function isThere(wait: Suspension): boolean {
+  return wait.done() && !wait.cancelled();
 }
 
 /** Tasks wait for each other in a circle, and none can go first: `task` stops waiting. @internal */
@@ -95,11 +107,18 @@ export function breakCircle(task: CancelledTask): void {
   const wait = task._firstAwait;
   if (task._waiting !== null) task._waiting._moveToReady(task._handle);
   else wait?.future._moveToReady(wait);
-  requestCancellation(task);
+  requestCancellation(task, null);
 }
 
-/** Keeps the cancellation until it can be delivered. @internal */
-export function requestCancellation(task: CancelledTask): void {
+/** Delivers a cancellation that was held up, if the task waits for something now. @internal */
+export function deliverCancellation(task: CancelledTask): void {
+  if (task._mustCancel && cancelAwaited(task, task._cancelOrigin)) clearCancellation(task);
+}
+
+/** Keeps the cancellation, which is meant for a frame or the whole task, until it can be delivered. @internal */
+export function requestCancellation(task: CancelledTask, within: Frame | null): void {
+  // What comes from inside of a shield is not held up by a request from outside that was before it.
+  if (within !== null || !task._mustCancel) task._cancelOrigin = within;
   if (task._mustCancel) return;
   task._mustCancel = true;
   if (task._isTracked) undelivered.count++;
@@ -109,6 +128,7 @@ export function requestCancellation(task: CancelledTask): void {
 export function clearCancellation(task: CancelledTask): void {
   if (!task._mustCancel) return;
   task._mustCancel = false;
+  task._cancelOrigin = null;
   if (task._isTracked) undelivered.count--;
 }
 

@@ -11,8 +11,8 @@ export interface Frame {
   readonly deadline: number;
   /** Scopes outside do not cancel what waits inside. */
   readonly isShield: boolean;
-  /** The task's own cancellation waits until the code inside is through. */
-  readonly defersCancel: boolean;
+  /** Whether the cancellation of `task` waits until the code inside is through. */
+  defersCancelOf(task: unknown): boolean;
   /** Whether everything that waits inside is to be cancelled, again and again. */
   readonly isCancelled: boolean;
   readonly reason: unknown;
@@ -30,9 +30,16 @@ export function cancellingFrame(frame: Frame | null): Frame | null {
   return null;
 }
 
-/** Whether the cancellation of a task has to wait while it is in `frame`. @internal */
-export function isCancelDeferred(frame: Frame | null): boolean {
-  for (let current = frame; current !== null; current = current.parent) if (current.defersCancel) return true;
+/**
+ * Whether the cancellation of a task has to wait while it is in `frame`. One that comes from `origin`, a
+ * timeout or a group inside of a shield, has not.
+ *
+ * @internal
+ */
+export function isCancelDeferred(frame: Frame | null, task: unknown, origin: Frame | null): boolean {
+  for (let current = frame; current !== null && current !== origin; current = current.parent) {
+    if (current.defersCancelOf(task)) return true;
+  }
   return false;
 }
 
@@ -88,7 +95,7 @@ export abstract class PlainFrame implements Frame {
     return false;
   }
 
-  get defersCancel(): boolean {
+  defersCancelOf(_task: unknown): boolean {
     return false;
   }
 

@@ -23,24 +23,32 @@ class Shielded<T> extends Future<T> {
 
   _follow(): void {
     const inner = this._inner;
-    if (this.cancelled()) this._reportLate();
-    else if (inner.cancelled()) this._settleCancelled(inner._readError());
+    if (this.done()) return;
+    if (inner.cancelled()) this._settleCancelled(inner._readError());
     else if (inner.exception() === null) this._settleResult(inner.result());
     else this._settleFailed(inner._readError());
   }
 
-  // Nobody waits any more, so nobody else would hear of it.
-  _reportLate(): void {
+  // One report will do, however often the future was shielded; and what is cancelled is let go of.
+  override cancel(reason?: unknown): boolean {
+    if (!super.cancel(reason)) return false;
     const inner = this._inner;
-    const exception = inner.cancelled() ? null : inner.exception();
-    if (exception === null) return;
-    const what = inner._kind();
-    this._loop.callExceptionHandler({
-      message: `${what} exception in shielded future`,
-      exception,
-      future: inner,
-    });
+    inner.removeDoneCallback(this._onInnerDone);
+    inner.removeDoneCallback(reportLate);
+    inner.addDoneCallback(reportLate);
+    return true;
   }
+}
+
+// Nobody waits any more, so nobody else would hear of it.
+function reportLate(inner: Future<unknown>): void {
+  const exception = inner.cancelled() ? null : inner.exception();
+  if (exception === null) return;
+  inner._loop.callExceptionHandler({
+    message: `${inner._kind()} exception in shielded future`,
+    exception,
+    future: inner,
+  });
 }
 
 /**

@@ -3,7 +3,7 @@
 // The group waits for all of its tasks, whatever happens. The first one that fails cancels the others
 // and the body: by a request to cancel the task that runs it, which is taken back at the end. Others
 // who cancel that task are told apart by the count, as in asyncio.
-import { FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
+import { CancelledError, FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
 import { ExceptionGroup } from '../base/exception-group.js';
 import { validateFunction, validateObject, validateOneOf } from '../base/validate.js';
 import { Handle, KIND_STEP } from '../core/handle.js';
@@ -72,7 +72,11 @@ export class TaskGroup extends PlainFrame {
   #fatal: FatalError | null = null;
   // Done when the last task is, while the group waits for that.
   #allDone: Future<void> | null = null;
+  // How many requests to cancel the host there were at the beginning, and before the group's own.
+  readonly #cancelling: number;
+  #cancellingBefore = 0;
   #isExiting = false;
+  #isAbandoned = false;
   #isAborting = false;
   #isHostCancelled = false;
   // The tasks that are done, for whoever asked for them.
@@ -83,6 +87,7 @@ export class TaskGroup extends PlainFrame {
     super(host._frame);
     this.#loop = loop;
     this.#host = host;
+    this.#cancelling = host._cancelRequests;
     this.#isCollecting = options?.onError === 'collect';
   }
 
@@ -230,6 +235,7 @@ export class TaskGroup extends PlainFrame {
 
   #cancelHost(reason: unknown): void {
     this.#isHostCancelled = true;
+    this.#cancellingBefore = this.#host._cancelRequests;
     this.#host._cancelWithin(this, reason);
   }
 
@@ -250,6 +256,7 @@ export class TaskGroup extends PlainFrame {
   }
 
   #fail(error: unknown): void {
+    if (this.#isAbandoned) return this.#report('An error of a task group that was abandoned', error);
     this.#errors.push(error);
     if (error instanceof FatalError) this.#fatal ??= error;
     if (this.#isAborting || this.#isHostCancelled || (this.#isCollecting && this.#fatal === null)) return;
@@ -262,14 +269,24 @@ export class TaskGroup extends PlainFrame {
     this.#isExiting = true;
     let cancellation: Error | null = hasFailed && isCancelled(error) ? error : null;
     if (error instanceof FatalError) this.#fatal ??= error;
-    if (hasFailed && !this.#isAborting && (!this.#isCollecting || cancellation !== null))
-      {this.#abort(undefined);}
+    const isEnded = hasFailed && (!this.#isCollecting || cancellation !== null);
+    if (isEnded && !this.#isAborting) this.#abort(undefined);
     cancellation = (yield* this.#join()) ?? cancellation;
+    if (this.#isHostCancelled) cancellation = this.#takeBack(cancellation);
     if (this.#fatal !== null) throw this.#takeFatal(error, hasFailed);
-    if (this.#isHostCancelled && this.#host.uncancel() === 0) cancellation = null;
     if (cancellation !== null && this.#errors.length === 0) throw cancellation;
     if (hasFailed && !isCancelled(error)) this.#errors.push(error);
     if (this.#errors.length > 0) throw this.#toGroup();
+  }
+
+  // The group's own request has served; returns the cancellation that is somebody else's.
+  #takeBack(cancellation: Error | null): Error | null {
+    const host = this.#host;
+    const left = host.uncancel();
+    if (left <= this.#cancelling) return null;
+    // One that came while the group's own was on its way was delivered with that.
+    if (cancellation !== null || left <= this.#cancellingBefore || host._mustCancel) return cancellation;
+    return new CancelledError(host._cancelReason);
   }
 
   // Waits for all, however often the task is cancelled; returns the cancellation that ended the group.
@@ -297,14 +314,15 @@ export class TaskGroup extends PlainFrame {
   #takeFatal(error: unknown, hasFailed: boolean): FatalError {
     if (hasFailed && !isCancelled(error)) this.#errors.push(error);
     for (const exception of this.#errors) {
-      if (exception === this.#fatal) continue;
-      this.#loop.callExceptionHandler({
-        message: 'An error of a task group is hidden by a fatal one',
-        exception,
-        task: this.#host,
-      });
+      if (exception !== this.#fatal) {
+        this.#report('An error of a task group is hidden by a fatal one', exception);
+      }
     }
     return this.#fatal!;
+  }
+
+  #report(message: string, exception: unknown): void {
+    this.#loop.callExceptionHandler({ message, exception, task: this.#host });
   }
 
   #toGroup(): ExceptionGroup {
@@ -321,7 +339,10 @@ export class TaskGroup extends PlainFrame {
   /** The generator that runs the group is closed: nobody can wait any more. @internal */
   _abandon(): void {
     this.#isExiting = true;
+    this.#isAbandoned = true;
     if (!this.#isAborting) this.#abort(undefined);
+    if (this.#isHostCancelled) this.#host.uncancel();
+    for (const error of this.#errors) this.#report('An error of a task group that was abandoned', error);
   }
 }
 
@@ -341,19 +362,12 @@ class StartEnd extends Handle {
   _run(): void {
     const isReady = this.#isReady;
     const task = this.#task;
-    if (isReady.done() && !isReady.cancelled()) return this.#group._onTaskDone(task);
+    // Whoever started it was cancelled: what comes of it is the group's business.
+    if (isReady.done()) return this.#group._onTaskDone(task);
     this.#group._forget(task);
-    if (task.cancelled()) {
-      isReady.cancel();
-    } else if (task.exception() === null) {
-      if (!isReady.done())
-        {isReady.setException(new InvalidStateError('The task ended without calling ready()'));}
-    } else if (!isReady.done()) {
-      isReady.setException(task._readError());
-    } else {
-      // Whoever started it was cancelled: the error is the group's.
-      this.#group._onTaskDone(task);
-    }
+    if (task.cancelled()) isReady.cancel();
+    else if (task.exception() !== null) isReady.setException(task._readError());
+    else isReady.setException(new InvalidStateError('The task ended without calling ready()'));
   }
 
   _describe(): string {
@@ -366,7 +380,7 @@ export class Completed implements AsyncIterable<Task<unknown>> {
   readonly #loop: LoopCore;
   readonly #countPending: () => number;
   readonly #tasks: Task<unknown>[] = [];
-  #waiter: Future<void> | null = null;
+  #waiters: Future<void>[] = [];
 
   /** @internal */
   constructor(loop: LoopCore, countPending: () => number) {
@@ -377,7 +391,10 @@ export class Completed implements AsyncIterable<Task<unknown>> {
   /** @internal */
   _add(task: Task<unknown>): void {
     this.#tasks.push(task);
-    this.#waiter?.setResultUnlessDone();
+    // All of them: the last end is the end for every one.
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const waiter of waiters) waiter.setResultUnlessDone();
   }
 
   /**
@@ -394,8 +411,9 @@ export class Completed implements AsyncIterable<Task<unknown>> {
       const task = this.#tasks.shift();
       if (task !== undefined) return { done: false, value: task };
       if (this.#countPending() === 0) return { done: true, value: undefined };
-      this.#waiter = new StepFuture<void>(this.#loop);
-      yield* this.#waiter;
+      const waiter = new StepFuture<void>(this.#loop);
+      this.#waiters.push(waiter);
+      yield* waiter;
     }
   }
 
@@ -413,7 +431,7 @@ function* runGroup<T>(loop: LoopCore, body: Body<[TaskGroup], T>, options?: Task
   let result: T | undefined;
   let error: unknown;
   let hasFailed = false;
-  let isThrough = false;
+  let isAbandoned = true;
   try {
     try {
       result = yield* runBody(body, host, group);
@@ -422,10 +440,13 @@ function* runGroup<T>(loop: LoopCore, body: Body<[TaskGroup], T>, options?: Task
       hasFailed = true;
     }
     yield* group._exit(error, hasFailed);
-    isThrough = true;
+    isAbandoned = false;
+  } catch (raised) {
+    isAbandoned = false;
+    throw raised;
   } finally {
     host._frame = frame;
-    if (!isThrough) group._abandon();
+    if (isAbandoned) group._abandon();
   }
   return result as T;
 }

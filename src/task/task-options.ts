@@ -1,5 +1,11 @@
 // The options of a task.
-import { validateAbortSignal, validateBoolean, validateObject, validateString } from '../base/validate.js';
+import {
+  validateAbortSignal,
+  validateBoolean,
+  validateNumber,
+  validateObject,
+  validateString,
+} from '../base/validate.js';
 import type { Frame } from './frame.js';
 import { validateContext, type ContextSnapshot } from '../core/context.js';
 
@@ -23,6 +29,12 @@ export interface TaskOptions {
    * @defaultValue false
    */
   startOnCancel?: boolean;
+  /**
+   * When everything in it that waits is cancelled, loop time in milliseconds, as by a {@link CancelScope} around
+   * it; the task fails with a {@link TimeoutError} then.
+   * @defaultValue Infinity, for never
+   */
+  deadline?: number;
   /** What encloses the task. @internal */
   _frame?: Frame | null;
 }
@@ -33,6 +45,7 @@ export function validateTaskOptions(options: TaskOptions): void {
   if (options.name !== undefined) validateString('options.name', options.name);
   if (options.eagerStart !== undefined) validateBoolean('options.eagerStart', options.eagerStart);
   if (options.startOnCancel !== undefined) validateBoolean('options.startOnCancel', options.startOnCancel);
+  if (options.deadline !== undefined) validateNumber('options.deadline', options.deadline);
   if (options.signal !== undefined) validateAbortSignal('options.signal', options.signal);
   if (options.context !== undefined) validateContext('options.context', options.context);
 }

@@ -9,7 +9,7 @@
 //   scheduled   its handle is in the ready queue, or that future's wake-up is
 //   running
 import { inspect } from 'node:util';
-import { CancelledError, FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
+import { CancelledError, FatalError, InvalidStateError, isCancelled, TimeoutError } from '../base/errors.js';
 import { validateString } from '../base/validate.js';
 import { captureContext, makeTaskContext, type ContextSnapshot } from '../core/context.js';
 import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
@@ -36,11 +36,12 @@ import {
   validateCoroutine,
   type GeneratorCoroutine,
 } from './coroutine.js';
-import { cancellingFrame, enterMembers, isCancelDeferred, leaveMembers, type Frame } from './frame.js';
+import { cancellingFrame, enterMembers, leaveMembers, type Frame } from './frame.js';
 import { beFuture, Future } from './future.js';
 import { badResult, badYield } from './mistakes.js';
 import type { Linked } from './registry.js';
 import { roomOf, type TaskRoom } from './room.js';
+import { CancelScope } from './scope.js';
 import { StepHandle } from './step-handle.js';
 import { beforeStart, takeAwaited, type Suspension } from './suspension.js';
 import { forgetDelivery, noteValue, noteWait } from './swallowed.js';
@@ -127,6 +128,9 @@ export class Task<T> implements Linked<Task<unknown>> {
   // What the cancellation went to, or that it was thrown in.
   /** @internal */
   declare _delivery: Suspension | true | null;
+  // What it is meant for, if that is not the whole task.
+  /** @internal */
+  declare _cancelOrigin: Frame | null;
   // An error is to be thrown in at the next step.
   /** @internal */
   declare _mistake: Error | null;
@@ -171,6 +175,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._mustCancel = false;
     this._cancelReason = undefined;
     this._delivery = null;
+    this._cancelOrigin = null;
     this._mistake = null;
     this._controller = null;
     this._cancelSignal = null;
@@ -178,6 +183,9 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._nextTask = null;
     this._room.tasks.add(this);
     if (this._frame !== null) enterMembers(this._frame, this);
+    if (options?.deadline !== undefined) {
+      this._frame = new CancelScope(loop, this, { deadline: options.deadline });
+    }
     const signal = options?.signal;
     if (signal !== undefined) {
       this._cancelSignal = signal;
@@ -307,7 +315,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._isPassingOn = true;
     const isPassedOn = cancelAwaited(this, frame);
     this._isPassingOn = false;
-    if (!isPassedOn) requestCancellation(this);
+    if (!isPassedOn) requestCancellation(this, frame);
     return true;
   }
 
@@ -384,7 +392,7 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   _isInterrupted(): boolean {
     if (this._mistake !== null) return true;
-    return this._mustCancel && this._waiting?._keepsResult !== true && !isCancelDeferred(this._frame);
+    return isCancelDue(this, this._frame) && this._waiting?._keepsResult !== true;
   }
 
   _takeInterruption(): unknown {
@@ -517,6 +525,9 @@ export class Task<T> implements Linked<Task<unknown>> {
   }
 
   _endCancelled(error: unknown): void {
+    if (this._frame instanceof CancelScope && this._frame._endsTask(this, error)) {
+      return this._fail(new TimeoutError(undefined, { cause: error }));
+    }
     this._leave();
     this._settleCancelled(error);
   }

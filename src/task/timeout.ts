@@ -9,7 +9,7 @@ import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
 import { runBody, type Body } from './body.js';
-import { isWakingUp } from './cancellation.js';
+import { hasBodyEnded, isWakingUp } from './cancellation.js';
 import { requireRunningLoop } from './current.js';
 import { PlainFrame } from './frame.js';
 import { operate, steppingTask, type Steps } from './operation.js';
@@ -33,6 +33,9 @@ const enum TimeoutState {
   FINISHED,
 }
 
+// The turns that a result takes through the body to the end of it: one step, and that of whoever runs it.
+const MAX_REPRIEVES = 3;
+
 const STATE_NAMES = ['active', 'expiring', 'expired', 'finished'] as const;
 
 /**
@@ -47,6 +50,7 @@ export class Timeout extends PlainFrame {
   readonly #isStrict: boolean;
   #state: TimeoutState = TimeoutState.ACTIVE;
   #when: number | null = null;
+  #reprieves = 0;
   #handle: Handle | { cancel(): void } | null = null;
 
   /** @internal */
@@ -99,18 +103,20 @@ export class Timeout extends PlainFrame {
     if (when === Infinity) return;
     this.#handle =
       when <= this.#loop.time()
-        ? this.#loop.callSoon(expire, this)
-        : this.#loop.callAt(when, this.#isStrict ? expire : expireSoon, this);
+        ? this.#loop.callSoon(expire, this, true)
+        : this.#loop.callAt(when, this.#isStrict ? expire : expireSoon, this, this.#isStrict);
   }
 
-  /** After everything else that is due at this moment: a result that is there wins. @internal */
-  _expireSoon(): void {
-    this.#handle = this.#loop.callSoon(expire, this);
+  /** After everything else that is due at this moment. @internal */
+  _expireSoon(isStrict: boolean): void {
+    this.#handle = this.#loop.callSoon(expire, this, isStrict);
   }
 
-  /** @internal */
-  _expire(): void {
-    if (!this.#isStrict && isWakingUp(this.#task, this)) return this._expireSoon();
+  /** Cancels the task, unless a result is there that may win, or the body is through. @internal */
+  _expire(isStrict: boolean): void {
+    const isSaved = isStrict ? hasBodyEnded(this.#task) : isWakingUp(this.#task, this);
+    // A body that finds a result every time is not let off for ever.
+    if (isSaved && this.#reprieves++ < MAX_REPRIEVES) return this._expireSoon(isStrict);
     this.#handle = null;
     this.#state = TimeoutState.EXPIRING;
     this.#task._cancelWithin(this, undefined);
@@ -133,12 +139,12 @@ export class Timeout extends PlainFrame {
   }
 }
 
-function expire(timeout: Timeout): void {
-  timeout._expire();
+function expire(timeout: Timeout, isStrict: boolean): void {
+  timeout._expire(isStrict);
 }
 
 function expireSoon(timeout: Timeout): void {
-  timeout._expireSoon();
+  timeout._expireSoon(false);
 }
 
 // The cancellation behind an error was the time's doing.
@@ -183,8 +189,8 @@ export function timeoutOn<T>(
   return operate(loop, limit(loop, when, options?.strict === true, body));
 }
 
-function validate(body: unknown, options: TimeoutOptions | undefined): void {
-  validateFunction('body', body);
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - an option is wrong. @internal */
+export function validateTimeoutOptions(options: TimeoutOptions | undefined): void {
   if (options === undefined) return;
   validateObject('options', options);
   if (options.strict !== undefined) validateBoolean('options.strict', options.strict);
@@ -226,7 +232,8 @@ export function timeout<T>(
   options?: TimeoutOptions,
 ): Awaitable<T> {
   if (delayMs !== null) validateNumber('delayMs', delayMs);
-  validate(body, options);
+  validateFunction('body', body);
+  validateTimeoutOptions(options);
   const loop = requireRunningLoop();
   return timeoutOn(loop, delayMs === null ? null : loop.time() + delayMs, body, options);
 }
@@ -250,6 +257,7 @@ export function timeoutAt<T>(
   options?: TimeoutOptions,
 ): Awaitable<T> {
   if (when !== null) validateNumber('when', when);
-  validate(body, options);
+  validateFunction('body', body);
+  validateTimeoutOptions(options);
   return timeoutOn(requireRunningLoop(), when, body, options);
 }

@@ -9,7 +9,7 @@ import { ensureJoinable, type Joinable } from './ensure-future.js';
 import type { Future } from './future.js';
 import { operate, type Steps } from './operation.js';
 import { StepFuture } from './step-future.js';
-import { timeoutOn, type TimeoutOptions } from './timeout.js';
+import { timeoutOn, validateTimeoutOptions, type TimeoutOptions } from './timeout.js';
 
 /**
  * Waits for `awaitable` for at most so long; then it is cancelled, and waited for until it has ended. What
@@ -36,10 +36,11 @@ export function waitFor<T>(
   options?: TimeoutOptions,
 ): Awaitable<T> {
   if (delayMs !== null) validateNumber('delayMs', delayMs);
+  validateTimeoutOptions(options);
   const loop = requireRunningLoop();
   if (delayMs !== null && delayMs <= 0) return operate(loop, takeNow(loop, ensureJoinable(loop, awaitable)));
   // Generators are part of the task that waits, as coroutines are in asyncio.
-  const awaited = isGenerator(awaitable) ? (awaitable) : ensureJoinable(loop, awaitable);
+  const awaited = isGenerator(awaitable) ? awaitable : ensureJoinable(loop, awaitable);
   const when = delayMs === null ? null : loop.time() + delayMs;
   const wait = function* (): Steps<T> {
     return yield* awaited;
