@@ -13,7 +13,7 @@ import { KIND_CALLBACK, type Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { Await, waitingFrame, waitingTask, type AwaitingTask } from './await.js';
 import type { Awaitable } from './awaitable.js';
-import { isCancelDue, takeCancellation } from './cancellation.js';
+import { cancelInFrame, isCancelDue, takeCancellation } from './cancellation.js';
 import { originOf, recordAwait, recordOrigin } from './debug-sites.js';
 import { DoneCallback } from './done-callback.js';
 import { State } from './future-state.js';
@@ -426,9 +426,12 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   /** Registers that `task` awaits this future, by the native half when there are no functions. @internal */
   _beginAwait(task: AwaitingTask | null, resolve: Resolve | null, reject: Resolve | null): void {
     const wait = new Await(this, resolve, reject);
+    const frame = task === null ? null : waitingFrame(task);
+    // Before the handle is there: a pause is over as soon as somebody waits for it.
+    if (frame !== null) cancelInFrame(frame, this);
     this._addHandle(wait);
     if (task === null) return;
-    wait.link(task, waitingFrame(task));
+    wait.link(task, frame);
     wait.cancelIfDue(task);
   }
 

@@ -72,9 +72,10 @@ export class TaskGroup extends PlainFrame {
   #fatal: FatalError | null = null;
   // Done when the last task is, while the group waits for that.
   #allDone: Future<void> | null = null;
-  // How many requests to cancel the host there were at the beginning, and before the group's own.
+  // How many requests to cancel the host there were at the beginning; and how many of others the body
+  // has heard of, whose business they are.
   readonly #cancelling: number;
-  #cancellingBefore = 0;
+  #heard: number;
   #isExiting = false;
   #isAbandoned = false;
   #isAborting = false;
@@ -88,6 +89,7 @@ export class TaskGroup extends PlainFrame {
     this.#loop = loop;
     this.#host = host;
     this.#cancelling = host._cancelRequests;
+    this.#heard = host._cancelRequests;
     this.#isCollecting = options?.onError === 'collect';
   }
 
@@ -234,9 +236,14 @@ export class TaskGroup extends PlainFrame {
   }
 
   #cancelHost(reason: unknown): void {
+    if (!this.#isExiting) this.#noteHeard();
     this.#isHostCancelled = true;
-    this.#cancellingBefore = this.#host._cancelRequests;
     this.#host._cancelWithin(this, reason);
+  }
+
+  #noteHeard(): void {
+    const host = this.#host;
+    if (!host._mustCancel) this.#heard = host._cancelRequests - (this.#isHostCancelled ? 1 : 0);
   }
 
   /** @internal */
@@ -266,6 +273,7 @@ export class TaskGroup extends PlainFrame {
 
   /** The body is through: waits for the tasks, and throws what there is to throw. @internal */
   *_exit(error: unknown, hasFailed: boolean): Steps<void> {
+    this.#noteHeard();
     this.#isExiting = true;
     let cancellation: Error | null = hasFailed && isCancelled(error) ? error : null;
     if (error instanceof FatalError) this.#fatal ??= error;
@@ -285,7 +293,7 @@ export class TaskGroup extends PlainFrame {
     const left = host.uncancel();
     if (left <= this.#cancelling) return null;
     // One that came while the group's own was on its way was delivered with that.
-    if (cancellation !== null || left <= this.#cancellingBefore || host._mustCancel) return cancellation;
+    if (cancellation !== null || left <= this.#heard || host._mustCancel) return cancellation;
     return new CancelledError(host._cancelReason);
   }
 
