@@ -1,5 +1,6 @@
 // All programs, by the test file of CPython that they answer to.
 import type { Suite } from './support/program.js';
 import { futures } from './test_futures.js';
+import { tasks } from './test_tasks.js';
 
-export const suites: readonly Suite[] = [futures];
+export const suites: readonly Suite[] = [futures, tasks];
