@@ -5,9 +5,9 @@ import {
   currentTask,
   sleep,
   taskGroup,
-  timeout,
   type TaskGroup,
 } from '../../src/index.js';
+import { timeout } from './support/timeouts.js';
 import { attempt, Boom, Fatal, future, log, loop, outcome, state, type Suite } from './support/program.js';
 
 function* ends(name: string, delay: number, error?: Error): Generator<unknown, string, unknown> {
@@ -232,6 +232,7 @@ export const taskGroups: Suite = {
       `,
       *main() {
         log(
+          'thrown',
           yield* outcome(
             taskGroup(function* (): Generator<unknown, void, unknown> {
               throw new Boom('body');
@@ -395,6 +396,14 @@ export const taskGroups: Suite = {
         yield* sleep(10);
         task.cancel('outside');
         log(yield* outcome(task), state(task), task.cancelling());
+      },
+      deviation: {
+        reason: 'the cancellation that a group hands on keeps its reason',
+        trace: [
+          '9 10ms thrown ExceptionGroup[Boom(clean-up)] 1',
+          '10 10ms next wait CancelledError(outside)',
+          '11 10ms none result none 1',
+        ],
       },
     },
     {

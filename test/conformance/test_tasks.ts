@@ -540,7 +540,7 @@ export const tasks: Suite = {
       deviation: {
         reason: 'everybody who reads a cancelled task gets the reason, not only the first',
         trace: [
-          '5 0ms inside CancelledError(why)',
+          '4 0ms inside CancelledError(why)',
           '6 0ms CancelledError(why) CancelledError(why) CancelledError(why) cancelled',
         ],
       },
@@ -1093,7 +1093,7 @@ export const tasks: Suite = {
       },
       deviation: {
         reason: 'the batch in which the error was thrown is finished before the run ends',
-        trace: [],
+        trace: ['2 0ms fails', '2 0ms same batch', '2 0ms the run ends with Fatal(end)', '3 0ms Fatal(end)'],
       },
     },
 

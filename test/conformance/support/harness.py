@@ -69,7 +69,7 @@ def show(value):
     if isinstance(value, BaseException):
         if type(value) in MISUSE:
             return "misuse"
-        if isinstance(value, asyncio.CancelledError) and value.args:
+        if isinstance(value, asyncio.CancelledError) and value.args not in ((), ("",), (None,)):
             return f"CancelledError({show(value.args[0])})"
         return type(value).__name__
     if isinstance(value, asyncio.Future):

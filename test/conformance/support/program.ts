@@ -13,7 +13,10 @@ import {
   type Future,
 } from '../../../src/index.js';
 
-/** What a program does differently here, on purpose. */
+/**
+ * What a program does differently here, on purpose. Programs with timeouts do as asyncio does in strict
+ * mode, and this is what they do by default.
+ */
 export interface Deviation {
   reason: string;
   /** The trace of the TypeScript side. */
@@ -47,10 +50,13 @@ export class Boom extends Error {}
 export class Fatal extends FatalError {}
 
 /** A program that runs. */
-interface Run {
+export interface Run {
   loop: EventLoop;
   turn: number;
   trace: string[];
+  isStrict: boolean;
+  /** Whether the mode was asked for. */
+  hasTimeouts: boolean;
 }
 
 let current: Run | null = null;
@@ -63,6 +69,12 @@ export function setRun(run: Run | null): void {
 /** The loop of the program. */
 export function loop(): EventLoop {
   return current!.loop;
+}
+
+/** How timeouts of the program behave. */
+export function timeoutMode(): { strict: boolean } {
+  current!.hasTimeouts = true;
+  return { strict: current!.isStrict };
 }
 
 /** A new future. */
@@ -119,7 +131,7 @@ function showError(error: Error): string {
   if (error instanceof CancelledError) {
     return error.reason === undefined ? 'CancelledError' : `CancelledError(${show(error.reason)})`;
   }
-  return isMisuse(error) ? 'misuse' : error.name === 'TypeError' ? inspect(error) : error.name;
+  return isMisuse(error) ? 'misuse' : error.name === 'TypeError' ? `TypeError: ${error.message}` : error.name;
 }
 
 // A call that is refused is a different error in each language.

@@ -1,17 +1,17 @@
 // Runs the TypeScript side of a program, a turn at a time, on a clock that only moves when nothing is ready.
 import { EventLoop } from '../../../src/index.js';
 import { FakeClock } from '../../support/clock.js';
-import { log, setRun, state, type Program } from './program.js';
+import { log, setRun, state, type Program, type Run } from './program.js';
 
 const TURN_LIMIT = 10_000;
 // What depends on when garbage is collected is no part of a trace.
 const IGNORED = /never retrieved|never read|still pending/i;
 
-/** The trace of a program. */
-export async function trace(program: Program): Promise<string[]> {
+/** Runs a program; `isStrict` is the mode of its timeouts. */
+export async function runProgram(program: Program, isStrict: boolean): Promise<Run> {
   const clock = new FakeClock();
   const loop = new EventLoop({ clock });
-  const run = { loop, turn: 0, trace: [] as string[] };
+  const run: Run = { loop, turn: 0, trace: [], isStrict, hasTimeouts: false };
   setRun(run);
   loop.setExceptionHandler((_, { message, exception }) => {
     if (!IGNORED.test(message)) log('unhandled', exception);
@@ -28,7 +28,7 @@ export async function trace(program: Program): Promise<string[]> {
     loop.setExceptionHandler(() => undefined);
     loop.close();
   }
-  return run.trace;
+  return run;
 }
 
 // Whether there is anything left to run.
