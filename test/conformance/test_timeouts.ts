@@ -444,6 +444,14 @@ export const timeouts: Suite = {
         yield* sleep(0);
         log('goes on');
       },
+      deviation: {
+        reason: 'a value wins by default, so each waits a turn; the outer one has interrupted by then and the inner one stands back',
+        trace: [
+          '4 10ms inner CancelledError no 1',
+          '4 10ms outer TimeoutError yes 0',
+          '5 10ms goes on',
+        ],
+      },
     },
     {
       name: 'a value that is ready when the time is up',
@@ -472,6 +480,13 @@ export const timeouts: Suite = {
         }
         log(scope!.expired, currentTask()!.cancelling());
       },
+      deviation: {
+        reason: 'a value wins by default',
+        trace: [
+          '3 10ms got value',
+          '3 10ms no 0',
+        ],
+      },
     },
     {
       name: 'a sleep that ends when the time is up',
@@ -491,6 +506,12 @@ export const timeouts: Suite = {
         } catch (error) {
           log('thrown', error);
         }
+      },
+      deviation: {
+        reason: 'a value wins by default',
+        trace: [
+          '3 10ms slept value',
+        ],
       },
     },
     {

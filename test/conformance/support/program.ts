@@ -19,6 +19,8 @@ import {
  */
 export interface Deviation {
   reason: string;
+  /** The version of CPython that began to do the same. */
+  since?: string;
   /** The trace of the TypeScript side. */
   trace: readonly string[];
 }
