@@ -185,7 +185,7 @@ const threads: [string, { work: string; meanwhile: string }][] = [
 // Starting twenty threads takes a while on a busy machine.
 const PATIENT: ChildOptions = { timeoutMs: 18_000 };
 
-test.each(threads)('20 threads are terminated while their loop %s', async (_, { work, meanwhile }) => {
+test.each(threads)('C-123 20 threads are terminated while their loop %s', async (_, { work, meanwhile }) => {
   const worker = workerOf(`
     await run(async () => {
       const server = await listen(echo, { host: HOST });

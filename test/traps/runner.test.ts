@@ -168,6 +168,77 @@ describe.each(forms)('%s', (_form, write) => {
   });
 });
 
+// What keeps a process, one program each.
+const keepAlive: [title: string, program: string, code: number, stdout: string][] = [
+  ['a loop without work does not keep the process', 'new EventLoop().runForever(); console.log(1);', 0, '1'],
+  [
+    'an unsettled top-level await ends with code 13',
+    'const loop = new EventLoop(); await loop.runForever(); console.log(1);',
+    13,
+    '',
+  ],
+  [
+    'nor does an unsettled async function keep it',
+    '(async () => { await new EventLoop().runForever(); console.log(1); })();',
+    0,
+    '',
+  ],
+  [
+    'run() whose program can never go on ends with code 13 as well',
+    '(async () => { await run(async () => { await new Promise(() => {}); }); console.log(1); })();',
+    13,
+    '',
+  ],
+  [
+    'a timer keeps it until it has run',
+    'const loop = new EventLoop(); loop.runForever(); loop.callLater(20, () => console.log(1));',
+    0,
+    '1',
+  ],
+  [
+    'an unreferenced timer does not',
+    'const loop = new EventLoop(); loop.runForever(); loop.callLater(1e6, () => console.log(1)).unref();',
+    0,
+    '',
+  ],
+  [
+    'neither does a timer that was cancelled',
+    'const loop = new EventLoop(); loop.runForever(); loop.callLater(1e6, () => console.log(1)).cancel();',
+    0,
+    '',
+  ],
+  [
+    'nor anything of an unreferenced loop',
+    'const loop = new EventLoop(); loop.runForever(); loop.unref(); loop.callLater(1e6, () => console.log(1));',
+    0,
+    '',
+  ],
+  [
+    'nor a timer of a loop that was never started',
+    'const loop = new EventLoop(); loop.callLater(1e6, () => console.log(1)); loop.callSoon(() => console.log(2));',
+    0,
+    '',
+  ],
+  [
+    'ready callbacks are run before the process ends',
+    'const loop = new EventLoop(); loop.runForever(); setTimeout(() => loop.callSoon(() => console.log(1)), 5);',
+    0,
+    '1',
+  ],
+  [
+    'a chain of them keeps it, as long as it goes on',
+    `const loop = new EventLoop(); loop.runForever(); let left = 1000;
+     loop.callSoon(function again() { if (--left > 0) loop.callSoon(again); else console.log(1); });`,
+    0,
+    '1',
+  ],
+];
+
+test.each(keepAlive)('C-118 %s', async (_, program, code, stdout) => {
+  const result = await runChild(program);
+  expect({ ...result, stdout: result.stdout.trim() }).toMatchObject({ code, signal: null, stdout });
+});
+
 // More than a pipe holds, so a process that does not wait for its reader loses some of it. Node
 // does not wait itself when nobody catches an error, so these catch it.
 const MUCH = 1 << 20;
