@@ -8,7 +8,7 @@ import { EventLoop } from '../../src/event-loop.js';
 import { createTask, currentTask } from '../../src/task/current.js';
 import { sleep } from '../../src/task/sleep.js';
 import { taskGroup, type TaskGroup } from '../../src/task/task-group.js';
-import { outcome, pairs, start } from '../support/forms.js';
+import { outcome, pairs, start } from '../support/scripts.js';
 import { later, soon, withLoop } from '../support/loop.js';
 
 const LONG = 60_000;

@@ -9,7 +9,7 @@ import { Future } from '../../src/task/future.js';
 import { sleep } from '../../src/task/sleep.js';
 import { TaskGroup, taskGroup } from '../../src/task/task-group.js';
 import { Timeout } from '../../src/task/timeout.js';
-import { forms, outcome, pairs, start } from '../support/forms.js';
+import { forms, outcome, pairs, start } from '../support/scripts.js';
 import { soon, withLoop } from '../support/loop.js';
 
 const LONG = 60_000;

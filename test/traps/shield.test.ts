@@ -7,7 +7,7 @@ import { cleanup } from '../../src/task/cancel-scope.js';
 import { Future } from '../../src/task/future.js';
 import { shield } from '../../src/task/shield.js';
 import { sleep } from '../../src/task/sleep.js';
-import { forms, outcome, start, type Form } from '../support/forms.js';
+import { forms, outcome, start, type Form } from '../support/scripts.js';
 import { later, soon, withLoop } from '../support/loop.js';
 
 describe.each(Object.entries(forms))('%s', (_, form: Form) => {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { BrokenBarrierError } from '../../../src/base/errors.js';
 import { Barrier } from '../../../src/sync/barrier.js';
 import type { Task } from '../../../src/task/task.js';
-import { forms } from '../../support/forms.js';
+import { forms } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 12): Promise<void> {

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CapacityLimiter } from '../../../src/sync/capacity-limiter.js';
 import { currentTask } from '../../../src/task/current.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms } from '../../support/forms.js';
+import { forms } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {

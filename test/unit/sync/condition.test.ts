@@ -3,7 +3,7 @@ import { Condition } from '../../../src/sync/condition.js';
 import { Lock } from '../../../src/sync/lock.js';
 import { shieldIn, type Frame } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, type Form } from '../../support/forms.js';
+import { forms, type Form } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {

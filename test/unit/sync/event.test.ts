@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AsyncEvent, createTask, Event } from '../../../src/index.js';
-import { forms } from '../../support/forms.js';
+import { forms } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 describe.each(forms)('$name', ({ spawn }) => {

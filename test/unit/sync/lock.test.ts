@@ -4,7 +4,7 @@ import { Lock } from '../../../src/sync/lock.js';
 import { createTask, currentTask } from '../../../src/task/current.js';
 import { shieldIn } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms } from '../../support/forms.js';
+import { forms } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 describe.each(forms)('$name', ({ spawn, coroutine }) => {

@@ -5,7 +5,7 @@ import { Lock } from '../../../src/sync/lock.js';
 import { Semaphore } from '../../../src/sync/semaphore.js';
 import { sleep } from '../../../src/task/sleep.js';
 import type { Task } from '../../../src/task/task.js';
-import { forms, type Form } from '../../support/forms.js';
+import { forms, type Form } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 interface User {

@@ -6,7 +6,7 @@ import { Runner } from '../../../src/run.js';
 import { closing } from '../../../src/task/closing.js';
 import { createTask } from '../../../src/task/current.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { settled } from '../../support/forms.js';
+import { settled } from '../../support/callers.js';
 import { nodeTurn, withLoop } from '../../support/loop.js';
 
 const make = (options: object): EventLoop => new EventLoop(options);

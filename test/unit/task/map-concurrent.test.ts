@@ -4,7 +4,7 @@ import { CancelledError } from '../../../src/base/errors.js';
 import { Future } from '../../../src/task/future.js';
 import { mapConcurrent } from '../../../src/task/map-concurrent.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, settled } from '../../support/forms.js';
+import { forms, settled } from '../../support/callers.js';
 import { nodeTurn, withLoop } from '../../support/loop.js';
 
 function* numbers(count: number, log: string[]): Generator<number, void> {

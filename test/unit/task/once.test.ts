@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { once } from '../../../src/task/once.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, settled } from '../../support/forms.js';
+import { forms, settled } from '../../support/callers.js';
 import { withLoop } from '../../support/loop.js';
 
 const listeners = (emitter: EventEmitter): number[] => [
