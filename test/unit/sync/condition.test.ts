@@ -123,7 +123,7 @@ describe.each(forms)('$name', (form) => {
           condition.release();
         }
       });
-      task._frame = scope as Frame;
+      task._frame = scope;
       await turns(loop);
       await condition.acquire();
       scope.isCancelled = true;

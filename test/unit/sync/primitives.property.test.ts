@@ -72,11 +72,12 @@ async function runSchedule(form: Form, resource: Resource, schedule: readonly Us
     // Nobody is lost: who was not cancelled had it.
     for (const [index, end] of ends.entries()) {
       if (end === true) expect(got).toContain(index);
-      else
+      else {
         expect([schedule[index]!.cancelledAt, end]).toEqual([
           expect.any(Number),
           expect.objectContaining({ code: 'ABORT_ERR' }),
         ]);
+      }
     }
     // In the order in which they asked.
     expect(got).toEqual(asked.filter((index) => got.includes(index)));
