@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Condition } from '../../../src/sync/condition.js';
 import { Lock } from '../../../src/sync/lock.js';
-import { shieldIn, type Frame } from '../../../src/task/frame.js';
+import { shieldIn } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { forms, type Form } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
