@@ -29,7 +29,13 @@ if (isRecording && interpreter === undefined) throw new Error(`Recording takes P
 
 const directory = mkdtempSync(path.join(tmpdir(), 'evloop-conformance-'));
 const report = path.join(directory, 'report.json');
-const args = ['run', 'test/conformance', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+const args = [
+  'run',
+  'test/conformance',
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+];
 /** @type {Record<string, string>} */
 const env = {};
 if (interpreter !== undefined) env['EVLOOP_CONFORMANCE_PYTHON'] = interpreter;

@@ -107,8 +107,9 @@ function bearsNumber(trap) {
  */
 function isShownBy(entry) {
   const [, name, expression] = /^(\S+): (.+)$/.exec(entry) ?? [];
-  if (name === undefined || expression === undefined)
-    {throw new Error(`docs/features.json: what is ${entry}?`);}
+  if (name === undefined || expression === undefined) {
+    throw new Error(`docs/features.json: what is ${entry}?`);
+  }
   const pattern = new RegExp(expression);
   return ({ file, names }) => file === `${name}.test.ts` && names.some((text) => pattern.test(text));
 }

@@ -45,8 +45,7 @@ export function cancelAwaited(task: CancelledTask, within: Frame | null): boolea
   let wait = task._firstAwait;
   while (wait !== null) {
     const { next, future, frame } = wait;
-    const isMeant =
-      (within === null || isWithin(within, frame)) && !isCancelDeferred(frame, task, within);
+    const isMeant = (within === null || isWithin(within, frame)) && !isCancelDeferred(frame, task, within);
     if (isMeant && future.cancel(reason)) {
       isPassedOn = true;
       task._delivery = future;

@@ -179,8 +179,7 @@ export const eagerTasks: Suite = {
     },
     {
       name: 'all tasks: an eager one that is done is never among them',
-      covers:
-        'EagerTaskFactoryLoopTests: all_tasks_with_eager_completion, all_tasks_with_blocking',
+      covers: 'EagerTaskFactoryLoopTests: all_tasks_with_eager_completion, all_tasks_with_blocking',
       python: `${EAGER}
         async def quick():
             log("inside", len(all_tasks()))
@@ -337,11 +336,7 @@ export const eagerTasks: Suite = {
       deviation: {
         reason: 'the group hears of a child that is done already in a later turn',
         since: '3.13.2',
-        trace: [
-          '1 0ms body goes on',
-          '3 0ms cancelled',
-          '5 0ms thrown ExceptionGroup[Boom(eager)] 0',
-        ],
+        trace: ['1 0ms body goes on', '3 0ms cancelled', '5 0ms thrown ExceptionGroup[Boom(eager)] 0'],
       },
     },
   ],

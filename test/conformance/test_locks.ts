@@ -1,13 +1,5 @@
 // Locks, events and semaphores, under cancellation most of all. Conditions and barriers are next door.
-import {
-  BoundedSemaphore,
-  createTask,
-  Event,
-  Lock,
-  Semaphore,
-  sleep,
-  type Task,
-} from '../../src/index.js';
+import { BoundedSemaphore, createTask, Event, Lock, Semaphore, sleep, type Task } from '../../src/index.js';
 import { attempt, Boom, log, outcome, state, type Suite } from './support/program.js';
 import { barriers } from './test_locks_barrier.js';
 import { conditions } from './test_locks_condition.js';

@@ -169,7 +169,8 @@ export const barriers: readonly Program[] = [
   },
   {
     name: 'resetting a barrier throws at who waits, and it can be used again',
-    covers: 'BarrierTests: reset_barrier_while_tasks_waiting, reset_barrier_while_tasks_waiting_and_waiting_again',
+    covers:
+      'BarrierTests: reset_barrier_while_tasks_waiting, reset_barrier_while_tasks_waiting_and_waiting_again',
     python: `${ARRIVE}
         async def main():
             barrier = Barrier(3)
@@ -282,7 +283,8 @@ export const barriers: readonly Program[] = [
   },
   {
     name: 'aborting a barrier while some drain and others wait for the next round',
-    covers: 'BarrierTests: abort_barrier_when_tasks_half_draining_half_blocking, abort_barrier_when_exception',
+    covers:
+      'BarrierTests: abort_barrier_when_tasks_half_draining_half_blocking, abort_barrier_when_exception',
     python: `${ARRIVE}
         async def main():
             barrier = Barrier(2)

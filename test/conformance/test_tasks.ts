@@ -1114,7 +1114,11 @@ export const tasks: Suite = {
         function* sleeper(name: string, delay: number) {
           log(yield* sleep(delay, name));
         }
-        const sleepers = [createTask(sleeper('c', 30)), createTask(sleeper('a', 10)), createTask(sleeper('b', 20))];
+        const sleepers = [
+          createTask(sleeper('c', 30)),
+          createTask(sleeper('a', 10)),
+          createTask(sleeper('b', 20)),
+        ];
         for (const task of sleepers) yield* task;
       },
     },

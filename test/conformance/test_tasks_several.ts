@@ -90,7 +90,9 @@ export const several: readonly Program[] = [
             await sleep(0.05)
       `,
     *main() {
-      log(yield* outcome(gather([ends('a', 10), ends('b', 20, new Boom('b')), ends('c', 30, new Boom('c'))])));
+      log(
+        yield* outcome(gather([ends('a', 10), ends('b', 20, new Boom('b')), ends('c', 30, new Boom('c'))])),
+      );
       yield* sleep(50);
     },
   },

@@ -1,11 +1,5 @@
 // Timeouts around code: expiry, ties, nesting, rescheduling, and who gets the blame.
-import {
-  createTask,
-  currentTask,
-  sleep,
-  taskGroup,
-  type Timeout,
-} from '../../src/index.js';
+import { createTask, currentTask, sleep, taskGroup, type Timeout } from '../../src/index.js';
 import { timeout, timeoutAt } from './support/timeouts.js';
 import { attempt, Boom, future, log, loop, outcome, state, type Suite } from './support/program.js';
 
@@ -169,7 +163,8 @@ export const timeouts: Suite = {
     },
     {
       name: 'an error thrown on expiry passes in place of the TimeoutError',
-      covers: 'TimeoutTests: foreign_exception_on_timeout, timeout_exception_context, foreign_exception_on_timeout_2',
+      covers:
+        'TimeoutTests: foreign_exception_on_timeout, timeout_exception_context, foreign_exception_on_timeout_2',
       python: `
         async def main():
             try:
@@ -232,7 +227,8 @@ export const timeouts: Suite = {
     },
     {
       name: 'a cancellation from outside passes before the expiry',
-      covers: 'TimeoutTests: foreign_cancel_doesnt_timeout_if_not_expired, outer_task_is_not_cancelled, waiter_cancelled',
+      covers:
+        'TimeoutTests: foreign_cancel_doesnt_timeout_if_not_expired, outer_task_is_not_cancelled, waiter_cancelled',
       python: `
         async def runs():
             async with timeout(0.05):
@@ -445,12 +441,9 @@ export const timeouts: Suite = {
         log('goes on');
       },
       deviation: {
-        reason: 'a value wins by default, so each waits a turn; the outer one has interrupted by then and the inner one stands back',
-        trace: [
-          '4 10ms inner CancelledError no 1',
-          '4 10ms outer TimeoutError yes 0',
-          '5 10ms goes on',
-        ],
+        reason:
+          'a value wins by default, so each waits a turn; the outer one has interrupted by then and the inner one stands back',
+        trace: ['4 10ms inner CancelledError no 1', '4 10ms outer TimeoutError yes 0', '5 10ms goes on'],
       },
     },
     {
@@ -482,10 +475,7 @@ export const timeouts: Suite = {
       },
       deviation: {
         reason: 'a value wins by default',
-        trace: [
-          '3 10ms got value',
-          '3 10ms no 0',
-        ],
+        trace: ['3 10ms got value', '3 10ms no 0'],
       },
     },
     {
@@ -509,9 +499,7 @@ export const timeouts: Suite = {
       },
       deviation: {
         reason: 'a value wins by default',
-        trace: [
-          '3 10ms slept value',
-        ],
+        trace: ['3 10ms slept value'],
       },
     },
     {

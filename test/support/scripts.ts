@@ -5,7 +5,7 @@ import type { TaskOptions } from '../../src/task/task-options.js';
 import type { Task } from '../../src/task/task.js';
 
 /** `yield x` stands for `yield* x` in a generator and for `await x` in an async function. */
-export type Script<A extends unknown[] = any[]> = (...args: A) => Generator<Awaitable<any>, any, any>;
+export type Script<A extends unknown[] = any[]> = (...args: A) => Generator<Awaitable<any>>;
 
 /** A script as a generator function, or as an async function. */
 export type Form = <A extends unknown[]>(script: Script<A>) => (...args: A) => any;
@@ -50,9 +50,10 @@ export const forms: Record<string, Form> = {
 };
 
 /** Every form of a task with every form of the bodies in it. */
-export const pairs: readonly (readonly [title: string, host: Form, body: Form])[] = Object.keys(forms).flatMap(
-  (host) =>
-    Object.keys(forms).map((body) => [`${host} task, ${body} body`, forms[host]!, forms[body]!] as const),
+export const pairs: readonly (readonly [title: string, host: Form, body: Form])[] = Object.keys(
+  forms,
+).flatMap((host) =>
+  Object.keys(forms).map((body) => [`${host} task, ${body} body`, forms[host]!, forms[body]!] as const),
 );
 
 /** Starts a script as a task of the running loop. */

@@ -164,25 +164,28 @@ describe.each(pairs)('%s', (_, host, body) => {
   });
 });
 
-test.each(Object.keys(forms))('C-116 an abort() in the task itself comes at its next wait: %s', async (name) => {
-  await withLoop(async () => {
-    const controller = new AbortController();
-    const log: string[] = [];
-    const task = start(
-      forms[name]!,
-      function* () {
-        yield sleep(0);
-        controller.abort();
-        log.push('behind abort()');
-        yield sleep(LONG);
-        log.push('not reached');
-      },
-      { signal: controller.signal },
-    );
-    expect(isCancelled(await outcome(task))).toBe(true);
-    expect(log).toEqual(['behind abort()']);
-  });
-});
+test.each(Object.keys(forms))(
+  'C-116 an abort() in the task itself comes at its next wait: %s',
+  async (name) => {
+    await withLoop(async () => {
+      const controller = new AbortController();
+      const log: string[] = [];
+      const task = start(
+        forms[name]!,
+        function* () {
+          yield sleep(0);
+          controller.abort();
+          log.push('behind abort()');
+          yield sleep(LONG);
+          log.push('not reached');
+        },
+        { signal: controller.signal },
+      );
+      expect(isCancelled(await outcome(task))).toBe(true);
+      expect(log).toEqual(['behind abort()']);
+    });
+  },
+);
 
 test('C-120 what has to know the error of its body is no disposable', () => {
   for (const type of [TaskGroup, Timeout, CancelScope]) {

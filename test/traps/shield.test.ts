@@ -1,6 +1,7 @@
 // C-30 to C-32: shield(), in both forms of tasks. Observed on CPython 3.13; the report of C-31 is that of 3.14.
 import { describe, expect, test } from 'vitest';
-import { CancelledError, isCancelled } from '../../src/base/errors.js';
+import type { CancelledError } from '../../src/base/errors.js';
+import { isCancelled } from '../../src/base/errors.js';
 import type { ExceptionContext } from '../../src/core/exception.js';
 import { run } from '../../src/run.js';
 import { cleanup } from '../../src/task/cancel-scope.js';
@@ -89,7 +90,7 @@ describe.each(Object.entries(forms))('%s', (_, form: Form) => {
         throw new RangeError('heard');
       });
       expect(await outcome(start(form, () => wait()))).toBeInstanceOf(RangeError);
-      function* wait(): Generator<any, any, any> {
+      function* wait(): Generator<any> {
         return yield shield(inner);
       }
       await soon(loop);

@@ -267,25 +267,28 @@ describe.each(pairs)('%s', (_, host, body) => {
     });
   });
 
-  test.each(['before', 'behind'])('C-24 somebody cancels in the turn of the deadline, %s it', async (order) => {
-    await withLoop(async (loop) => {
-      const task = start(host, function* () {
-        const when = loop.time() + 2;
-        const cancel = (): void => void loop.callAt(when, () => task.cancel('somebody'));
-        if (order === 'before') cancel();
-        yield timeoutAt(
-          when,
-          body(function* () {
-            if (order === 'behind') cancel();
-            yield sleep(LONG);
-          }),
-          { strict: true },
-        );
+  test.each(['before', 'behind'])(
+    'C-24 somebody cancels in the turn of the deadline, %s it',
+    async (order) => {
+      await withLoop(async (loop) => {
+        const task = start(host, function* () {
+          const when = loop.time() + 2;
+          const cancel = (): void => void loop.callAt(when, () => task.cancel('somebody'));
+          if (order === 'before') cancel();
+          yield timeoutAt(
+            when,
+            body(function* () {
+              if (order === 'behind') cancel();
+              yield sleep(LONG);
+            }),
+            { strict: true },
+          );
+        });
+        expect(isCancelled(await outcome(task))).toBe(true);
+        expect([task.cancelled(), task.cancelling()]).toEqual([true, 1]);
       });
-      expect(isCancelled(await outcome(task))).toBe(true);
-      expect([task.cancelled(), task.cancelling()]).toEqual([true, 1]);
-    });
-  });
+    },
+  );
 
   test('C-25 a body that swallows the error and goes on to its end', async () => {
     await withLoop(async () => {

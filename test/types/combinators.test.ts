@@ -35,14 +35,7 @@ function* steps(): Generator<unknown, bigint, unknown> {
 async function gathered(): Promise<void> {
   // Each kind of awaitable, in a tuple without `as const`.
   type<[number, string, bigint, bigint, boolean, symbol]>().of(
-    await gather([
-      numbers[0]!,
-      text,
-      steps,
-      steps(),
-      async () => true,
-      Promise.resolve(Symbol('promise') as symbol),
-    ]),
+    await gather([numbers[0]!, text, steps, steps(), async () => true, Promise.resolve(Symbol('promise'))]),
   );
   type<[number, string]>().of(await gather([createTask(async () => 5), sleep(1, 'x')]));
   type<[]>().of(await gather([]));
@@ -51,9 +44,7 @@ async function gathered(): Promise<void> {
   type<boolean[]>().of(await gather(mixed));
   type<number[]>().of(await gather(numbers, { returnExceptions: false }));
   type<(number | Error)[]>().of(await gather(numbers, { returnExceptions: true }));
-  type<[number | Error, string | Error]>().of(
-    await gather([numbers[0]!, text], { returnExceptions: true }),
-  );
+  type<[number | Error, string | Error]>().of(await gather([numbers[0]!, text], { returnExceptions: true }));
   type<(number | Error)[]>().of(await gather(new Set(numbers), { returnExceptions: true }));
   // A function gets the signal and the task of its task.
   await gather([async (signal, task) => [signal.aborted, task.name]]);

@@ -20,7 +20,9 @@ traces have to be equal, line by line; a program that deviates says why and show
 
 /** `README.md`. @throws Error - a program names a case that is not there. */
 export function describeCoverage(suites: readonly Suite[], cases: Cases): string {
-  const parts = suites.map((suite) => describeSuite(suite, { ...cases[suite.module], ...cases[suite.also ?? ''] }));
+  const parts = suites.map((suite) =>
+    describeSuite(suite, { ...cases[suite.module], ...cases[suite.also ?? ''] }),
+  );
   const programs = suites.flatMap((suite) => suite.programs);
   const deviations = programs.filter(({ deviation }) => deviation !== undefined);
   const counts = `${String(programs.length)} programs, of which ${String(deviations.length)} deviate.`;

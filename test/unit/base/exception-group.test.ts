@@ -44,7 +44,11 @@ describe('ExceptionGroup', () => {
   test('exception group: is an AggregateError with the errors in their order', () => {
     const group = new ExceptionGroup('two', [type, range]);
     expect(group).toBeInstanceOf(AggregateError);
-    expect([group.name, group.message, String(group)]).toEqual(['ExceptionGroup', 'two', 'ExceptionGroup: two']);
+    expect([group.name, group.message, String(group)]).toEqual([
+      'ExceptionGroup',
+      'two',
+      'ExceptionGroup: two',
+    ]);
     expect(group.errors).toEqual([type, range]);
     expect(Object.keys(group)).not.toContain('name');
   });

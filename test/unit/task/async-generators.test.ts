@@ -46,8 +46,9 @@ describe('closing', () => {
       const log: unknown[] = [];
       await createTask(function* () {
         const items = closing(count(log));
-        for (let step = yield* items.next(); step.done !== true; step = yield* items.next())
+        for (let step = yield* items.next(); step.done !== true; step = yield* items.next()) {
           log.push(step.value);
+        }
         yield* items.close();
       });
       expect(log).toEqual([0, 1, 2, 'finally']);
