@@ -86,12 +86,9 @@ class StepOperation<T> implements Awaitable<T> {
 
 // A plain promise is what `await` is fastest with; a generator that gets one waits for it all the same.
 function asAwaitable<T>(promise: Promise<T>): Awaitable<T> {
-  return Object.assign(promise, {
-    [Symbol.iterator](): Iterator<unknown, T, unknown> {
-      const loop = requireRunningLoop();
-      return new BodyWait(loop, promise);
-    },
-  });
+  const awaitable = promise as Promise<T> & { [Symbol.iterator]?: () => BodyWait<T> };
+  awaitable[Symbol.iterator] = () => new BodyWait(requireRunningLoop(), promise);
+  return awaitable as Awaitable<T>;
 }
 
 // Drives steps as part of the task of an async function.

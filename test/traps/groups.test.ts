@@ -10,6 +10,7 @@ import { sleep } from '../../src/task/sleep.js';
 import { taskGroup, type TaskGroup } from '../../src/task/task-group.js';
 import { outcome, pairs, start } from '../support/scripts.js';
 import { later, soon, withLoop } from '../support/loop.js';
+import type { Task } from '../../src/task/task.js';
 
 const LONG = 60_000;
 const namesOf = (error: unknown): string[] =>
