@@ -162,7 +162,8 @@ class Completions implements Parent, AsCompleted<Joinable<unknown>> {
  * Runs several awaitables at once and gives them one after the other, in the order in which they are done.
  *
  * `for await` gives the futures and tasks themselves, so that one knows which it is; for everything else
- * the future that was made for it. `for` gives one awaitable per step instead, which gives the next
+ * the future that was made for it. Wait for it: the compiler takes what `for await` gives for awaited
+ * already, which holds for no async iterator. `for` gives one awaitable per step instead, which gives the next
  * outcome: that is the form for generator tasks. Leaving the loop early cancels nothing.
  *
  * Suspends: never; the steps do, unless something is done already. Each is a cancel point that leaves

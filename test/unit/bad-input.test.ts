@@ -350,6 +350,66 @@ options(
 row('channel', 'capacity', { types: noNumbers, ranges: [NaN, -1, 1.5, -Infinity] }, (_, value) =>
   evloop.channel(value),
 );
+// Several awaitables at once
+
+const noIterables = [undefined, null, 5, 'text', {}, Promise.resolve(), nothing];
+const noJoinables = [undefined, null, 5, 'text', {}];
+for (const name of ['gather', 'race', 'firstSuccess', 'asCompleted'] as const) {
+  const call = (value: any): unknown => evloop[name](value);
+  row(name, 'awaitables', { types: noIterables }, (_, value) => call(value));
+  row(name, 'awaitables[1]', { types: noJoinables }, ({ future }, value) => call([future, value]));
+}
+for (const name of ['race', 'firstSuccess'] as const) {
+  row(name, 'awaitables', { ranges: [[]] }, (_, value) => evloop[name](value));
+}
+options('gather', (_, value) => evloop.gather([], value), {
+  returnExceptions: { types: noOptionalBooleans },
+});
+const timeouts = { types: ['5', {}, true], ranges: [NaN] };
+options('asCompleted', (_, value) => evloop.asCompleted([], value), { timeout: timeouts });
+row('wait', 'futures', { types: noIterables, ranges: [[]] }, (_, value) => evloop.wait(value));
+row('wait', 'futures[1]', { types: [...noJoinables, coroutine(), coroutine] }, ({ future }, value) =>
+  evloop.wait([future, value]),
+);
+options('wait', ({ future }, value) => evloop.wait([future], value), {
+  timeout: timeouts,
+  returnWhen: { types: [null, 5, {}], ranges: ['', 'ALL'] },
+});
+row('staggeredRace', 'functions', { types: noIterables, ranges: [[]] }, (_, value) =>
+  evloop.staggeredRace(value, 1),
+);
+row('staggeredRace', 'functions[0]', { types: [...noJoinables, Promise.resolve()] }, (_, value) =>
+  evloop.staggeredRace([value], 1),
+);
+row('staggeredRace', 'delayMs', { types: noNumbers, ranges: [NaN, -1] }, (_, value) =>
+  evloop.staggeredRace([coroutine], value),
+);
+row('ensureFuture', 'awaitable', { types: noJoinables }, (_, value) => evloop.ensureFuture(value));
+row('mapConcurrent', 'source', { types: [undefined, null, 5, {}, nothing] }, (_, value) =>
+  evloop.mapConcurrent(value, coroutine, { limit: 1 }),
+);
+row('mapConcurrent', 'body', { types: noFunctions }, (_, value) =>
+  evloop.mapConcurrent([], value, { limit: 1 }),
+);
+options(
+  'mapConcurrent',
+  (_, value) => evloop.mapConcurrent([], coroutine, value),
+  {
+    limit: { types: noNumbers, ranges: [NaN, 0, 1.5, -Infinity] },
+    ordered: { types: noOptionalBooleans },
+  },
+  { limit: 1 },
+);
+row('once', 'emitter', { types: [undefined, null, 5, 'text', {}, []] }, (_, value) =>
+  evloop.once(value, 'event'),
+);
+row('once', 'name', { types: [undefined, null, 5, {}] }, (_, value) => evloop.once(new EventTarget(), value));
+options('once', (_, value) => evloop.once(new EventTarget(), 'event', value), {
+  signal: { types: noSignals },
+});
+const noAsyncGenerators = [undefined, null, 5, 'text', {}, coroutine(), Promise.resolve()];
+row('closing', 'generator', { types: noAsyncGenerators }, (_, value) => evloop.closing(value));
+row('EventLoop.track', 'generator', { types: noAsyncGenerators }, ({ loop }, value) => loop.track(value));
 
 // Other threads
 
@@ -487,6 +547,7 @@ const takesEverything: Record<string, string> = {
   TimeoutError: 'as Error does',
   isCancelled: 'asks about any value',
   Interval: 'made by interval()',
+  Closing: 'made by closing()',
   Handle: 'abstract; its subclasses are of the library',
   TimerHandle: 'made by callLater() and callAt()',
   Server: 'made by listen() and createServer()',

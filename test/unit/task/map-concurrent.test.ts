@@ -71,7 +71,7 @@ describe.each(forms)('%s', (_, start) => {
         const log: string[] = [];
         const gate = new Future<void>(loop);
         const task = start(() => mapConcurrent(source(9, log), async () => await gate, { limit: 2 }));
-        await sleep(3);
+        for (let turn = 0; turn < 50; turn++) await sleep(0);
         expect(log).toEqual(['item 0', 'item 1']);
         gate.setResult();
         expect(await task).toHaveLength(9);
@@ -101,7 +101,7 @@ describe.each(forms)('%s', (_, start) => {
       await withLoop(async () => {
         const log: string[] = [];
         const task = start(() => mapConcurrent(source(9, log), () => sleep(60_000), { limit: 2 }));
-        await sleep(3);
+        for (let turn = 0; turn < 50; turn++) await sleep(0);
         task.cancel('why');
         expect(await settled(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
         expect(log).toEqual(['item 0', 'item 1', 'closed']);
@@ -191,8 +191,11 @@ describe.each(forms)('%s', (_, start) => {
         try {
           await sleep(60_000);
         } finally {
-          await sleep(60_000).then(null, () => undefined);
-          await sleep(1);
+          try {
+            await sleep(60_000);
+          } catch {
+            await sleep(1);
+          }
           log.push('ended');
         }
       };
