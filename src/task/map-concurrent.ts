@@ -164,7 +164,10 @@ class Mapping<T, R> implements Parent {
 function open<T>(source: unknown): Source<T> {
   if (typeof source === 'object' && source !== null) {
     if (Symbol.asyncIterator in source) {
-      return { isAsync: true, iterator: (source as AsyncIterable<T, unknown, never>)[Symbol.asyncIterator]() };
+      return {
+        isAsync: true,
+        iterator: (source as AsyncIterable<T, unknown, never>)[Symbol.asyncIterator](),
+      };
     }
     if (Symbol.iterator in source) {
       return { isAsync: false, iterator: (source as Iterable<T>)[Symbol.iterator]() };
