@@ -89,7 +89,7 @@ describe.each(forms)('%s', (_, start) => {
 
   test('wait: promises are waited for, and the sets hold them', async () => {
     await withLoop(async () => {
-      const fast = Promise.reject<string>(new Error('read by wait'));
+      const fast = Promise.resolve('fast');
       const slow = new Promise<string>(() => undefined);
       const result = await start(() => wait([slow, fast], { returnWhen: 'FIRST_COMPLETED' }));
       expect([...result.done][0]).toBe(fast);
