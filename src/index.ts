@@ -1,4 +1,5 @@
 // The public face: names and nothing else.
+export { AsyncDisposableStack } from './base/async-disposable-stack.js';
 export {
   BrokenResourceError,
   BrokenBarrierError,

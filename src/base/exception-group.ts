@@ -67,7 +67,13 @@ export class ExceptionGroup extends AggregateError {
     return splitBy(this, toPredicate(condition));
   }
 
-  /** A group like this one of other errors: what {@link ExceptionGroup.split} makes. May be overridden. */
+  /**
+   * A group like this one of other errors: what {@link ExceptionGroup.split} makes. May be overridden.
+   *
+   * Suspends: never.
+   *
+   * @throws As the constructor.
+   */
   derive(errors: readonly unknown[]): ExceptionGroup {
     return new ExceptionGroup(this.message, errors);
   }

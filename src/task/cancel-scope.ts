@@ -32,7 +32,7 @@ function* enclose<T>(
     error = raised;
     hasFailed = true;
   } finally {
-    task._frame = scope.parent;
+    task._frame = scope._parent;
     isCaught = scope._exit(error, hasFailed);
   }
   if (!isCaught) throw error;

@@ -34,8 +34,8 @@ interface CancelledAwait extends Handle {
  *
  * @internal
  */
-export function cancelAwaited(task: CancelledTask, within: Frame | null): boolean {
-  const { _waiting: waiting, _cancelReason: reason } = task;
+export function cancelAwaited(task: CancelledTask, within: Frame | null, reason: unknown): boolean {
+  const waiting = task._waiting;
   if (waiting !== null && waiting._keepsResult !== true) {
     if (isCancelDeferred(task._frame, task, within)) return false;
     task._delivery = waiting;
@@ -78,7 +78,7 @@ export function isCancelDue(task: CancelledTask, frame: Frame | null): boolean {
 /** What begins to wait in a scope that was cancelled waits no more. @internal */
 export function cancelInFrame(frame: Frame, wait: Suspension): void {
   const scope = cancellingFrame(frame);
-  if (scope !== null && !wait.done()) wait.cancel(scope.reason);
+  if (scope !== null && !wait.done()) wait.cancel(scope._reason);
 }
 
 /** Whether an async body of `task` is through, and the task only has to be resumed. @internal */
@@ -111,7 +111,8 @@ export function breakCircle(task: CancelledTask): void {
 
 /** Delivers a cancellation that was held up, if the task waits for something now. @internal */
 export function deliverCancellation(task: CancelledTask): void {
-  if (task._mustCancel && cancelAwaited(task, task._cancelOrigin)) clearCancellation(task);
+  if (!task._mustCancel) return;
+  if (cancelAwaited(task, task._cancelOrigin, task._cancelReason)) clearCancellation(task);
 }
 
 /** Keeps the cancellation, which is meant for a frame or the whole task, until it can be delivered. @internal */

@@ -6,16 +6,16 @@
 
 /** A scope or a timeout around code of one task. @internal */
 export interface Frame {
-  readonly parent: Frame | null;
+  readonly _parent: Frame | null;
   /** When it ends, loop time; Infinity for never. */
-  readonly deadline: number;
+  readonly _deadline: number;
   /** Scopes outside do not cancel what waits inside. */
-  readonly isShield: boolean;
+  readonly _isShield: boolean;
   /** Whether the cancellation of `task` waits until the code inside is through. */
-  defersCancelOf(task: unknown): boolean;
+  _defersCancelOf(task: unknown): boolean;
   /** Whether everything that waits inside is to be cancelled, again and again. */
-  readonly isCancelled: boolean;
-  readonly reason: unknown;
+  readonly _isCancelled: boolean;
+  readonly _reason: unknown;
   /** A task began inside, or one of those is done; for scopes that cancel them. */
   _addMember(task: unknown): void;
   _removeMember(task: unknown): void;
@@ -23,9 +23,9 @@ export interface Frame {
 
 /** The frame that cancels what waits in `frame`, or null. @internal */
 export function cancellingFrame(frame: Frame | null): Frame | null {
-  for (let current = frame; current !== null; current = current.parent) {
-    if (current.isCancelled) return current;
-    if (current.isShield) return null;
+  for (let current = frame; current !== null; current = current._parent) {
+    if (current._isCancelled) return current;
+    if (current._isShield) return null;
   }
   return null;
 }
@@ -37,23 +37,23 @@ export function cancellingFrame(frame: Frame | null): Frame | null {
  * @internal
  */
 export function isCancelDeferred(frame: Frame | null, task: unknown, origin: Frame | null): boolean {
-  for (let current = frame; current !== null && current !== origin; current = current.parent) {
-    if (current.defersCancelOf(task)) return true;
+  for (let current = frame; current !== null && current !== origin; current = current._parent) {
+    if (current._defersCancelOf(task)) return true;
   }
   return false;
 }
 
 /** Whether `frame` is `outer` or inside of it. @internal */
 export function isWithin(outer: Frame, frame: Frame | null): boolean {
-  for (let current = frame; current !== null; current = current.parent) if (current === outer) return true;
+  for (let current = frame; current !== null; current = current._parent) if (current === outer) return true;
   return false;
 }
 
 /** Whether cancelling `outer` reaches what waits in `frame`. @internal */
 export function isReachedFrom(outer: Frame, frame: Frame | null): boolean {
-  for (let current = frame; current !== null; current = current.parent) {
+  for (let current = frame; current !== null; current = current._parent) {
     if (current === outer) return true;
-    if (current.isShield) return false;
+    if (current._isShield) return false;
   }
   return false;
 }
@@ -61,49 +61,49 @@ export function isReachedFrom(outer: Frame, frame: Frame | null): boolean {
 /** When the first of the enclosing frames ends, loop time; -Infinity where one was cancelled. @internal */
 export function deadlineOf(frame: Frame | null): number {
   let deadline = Infinity;
-  for (let current = frame; current !== null; current = current.parent) {
-    if (current.isCancelled) return -Infinity;
-    if (current.deadline < deadline) deadline = current.deadline;
-    if (current.isShield) break;
+  for (let current = frame; current !== null; current = current._parent) {
+    if (current._isCancelled) return -Infinity;
+    if (current._deadline < deadline) deadline = current._deadline;
+    if (current._isShield) break;
   }
   return deadline;
 }
 
 /** Tells the scopes around `frame` of a task that begins inside. @internal */
 export function enterMembers(frame: Frame | null, task: unknown): void {
-  for (let current = frame; current !== null; current = current.parent) current._addMember(task);
+  for (let current = frame; current !== null; current = current._parent) current._addMember(task);
 }
 
 /** Takes {@link enterMembers} back. @internal */
 export function leaveMembers(frame: Frame | null, task: unknown): void {
-  for (let current = frame; current !== null; current = current.parent) current._removeMember(task);
+  for (let current = frame; current !== null; current = current._parent) current._removeMember(task);
 }
 
 /** A frame that does nothing of itself. @internal */
 export abstract class PlainFrame implements Frame {
-  readonly parent: Frame | null;
+  readonly _parent: Frame | null;
 
   constructor(parent: Frame | null) {
-    this.parent = parent;
+    this._parent = parent;
   }
 
-  get deadline(): number {
+  get _deadline(): number {
     return Infinity;
   }
 
-  get isShield(): boolean {
+  get _isShield(): boolean {
     return false;
   }
 
-  defersCancelOf(_task: unknown): boolean {
+  _defersCancelOf(_task: unknown): boolean {
     return false;
   }
 
-  get isCancelled(): boolean {
+  get _isCancelled(): boolean {
     return false;
   }
 
-  get reason(): unknown {
+  get _reason(): unknown {
     return undefined;
   }
 
@@ -117,7 +117,7 @@ export abstract class PlainFrame implements Frame {
 }
 
 class Shield extends PlainFrame {
-  override get isShield(): boolean {
+  override get _isShield(): boolean {
     return true;
   }
 }

@@ -64,11 +64,11 @@ export class CancelScope extends PlainFrame {
   }
 
   /** When the scope is cancelled by itself, loop time in milliseconds; may be set until then. */
-  override get deadline(): number {
+  get deadline(): number {
     return this.#deadline;
   }
 
-  override set deadline(when: number) {
+  set deadline(when: number) {
     validateNumber('deadline', when);
     this.#deadline = when;
     this.#schedule();
@@ -85,8 +85,8 @@ export class CancelScope extends PlainFrame {
     if (isShield || this.#isOver) return;
     // What was kept away comes in.
     deliverCancellation(this.#task);
-    const scope = cancellingFrame(this.parent);
-    if (scope !== null) this.#cancelInside(scope.reason);
+    const scope = cancellingFrame(this._parent);
+    if (scope !== null) this.#cancelInside(scope._reason);
   }
 
   /** Whether the scope was cancelled: by {@link CancelScope.cancel}, its deadline or its signal. */
@@ -124,22 +124,27 @@ export class CancelScope extends PlainFrame {
   // As a frame
 
   /** @internal */
-  override get isShield(): boolean {
+  override get _deadline(): number {
+    return this.#deadline;
+  }
+
+  /** @internal */
+  override get _isShield(): boolean {
     return this.#isShield;
   }
 
   /** @internal */
-  override defersCancelOf(task: unknown): boolean {
+  override _defersCancelOf(task: unknown): boolean {
     return this.#isShield && task === this.#task;
   }
 
   /** @internal */
-  override get isCancelled(): boolean {
+  override get _isCancelled(): boolean {
     return this.#isCancelled;
   }
 
   /** @internal */
-  override get reason(): unknown {
+  override get _reason(): unknown {
     return this.#reason;
   }
 
@@ -187,7 +192,7 @@ export class CancelScope extends PlainFrame {
   #isOwnDoing(): boolean {
     if (!this.#isCancelled) return false;
     if (this.#isShield) return true;
-    return this.#task._cancelRequests <= this.#cancelling && cancellingFrame(this.parent) === null;
+    return this.#task._cancelRequests <= this.#cancelling && cancellingFrame(this._parent) === null;
   }
 
   #isHoldingUp(): boolean {

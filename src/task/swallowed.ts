@@ -51,7 +51,7 @@ function isDelivered(task: SwallowingTask): boolean {
 }
 
 function isShielded(frame: Frame | null): boolean {
-  for (let current = frame; current !== null; current = current.parent) if (current.isShield) return true;
+  for (let current = frame; current !== null; current = current._parent) if (current._isShield) return true;
   return false;
 }
 

@@ -17,7 +17,7 @@ import type { Future } from './future.js';
 import { PlainFrame, shieldIn, type Frame } from './frame.js';
 import { operate, steppingTask, type Steps } from './operation.js';
 import { StepFuture } from './step-future.js';
-import type { TaskOptions } from './task-options.js';
+import { validateTaskOptions, type TaskOptions } from './task-options.js';
 import type { Coroutine, Task } from './task.js';
 
 const ON_ERROR = ['cancelAll', 'collect'] as const;
@@ -67,6 +67,7 @@ export class TaskGroup extends PlainFrame {
   readonly #loop: LoopCore;
   readonly #host: Task<unknown>;
   readonly #isCollecting: boolean;
+  readonly #inside: TaskOptions = { _frame: this };
   readonly #tasks = new Set<Task<unknown>>();
   readonly #errors: unknown[] = [];
   #fatal: FatalError | null = null;
@@ -116,11 +117,13 @@ export class TaskGroup extends PlainFrame {
   createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): Task<T> {
     try {
       this.#checkOpen();
+      if (options !== undefined) validateTaskOptions(options);
     } catch (error) {
       closeCoroutine(coroutine);
       throw error;
     }
-    return this.#adopt(createTaskOn(this.#loop, coroutine, { ...options, _frame: this }));
+    const inside = options === undefined ? this.#inside : { ...options, _frame: this };
+    return this.#adopt(createTaskOn(this.#loop, coroutine, inside));
   }
 
   #checkOpen(): void {
@@ -171,7 +174,7 @@ export class TaskGroup extends PlainFrame {
     const isReady = new StepFuture<V>(this.#loop);
     const ready = (value: V): void => void isReady.setResultUnlessDone(value);
     const coroutine = isGeneratorFunction(body) ? (body(ready) as GeneratorCoroutine<T>) : () => body(ready);
-    const task = createTaskOn(this.#loop, coroutine, { _frame: this });
+    const task = createTaskOn(this.#loop, coroutine, this.#inside);
     this.#tasks.add(task);
     task._addHandle(new StartEnd(this, task, isReady));
     try {

@@ -311,9 +311,11 @@ export class Task<T> implements Linked<Task<unknown>> {
       return true;
     }
     this._cancelRequests++;
-    this._cancelReason = this._controller === null ? reason : abortSignal(this, this._controller, reason);
+    const told = this._controller === null ? reason : abortSignal(this, this._controller, reason);
+    // What is meant for a part is taken back at its end; a reason that was there before is not.
+    if (frame === null || this._cancelRequests === 1) this._cancelReason = told;
     this._isPassingOn = true;
-    const isPassedOn = cancelAwaited(this, frame);
+    const isPassedOn = cancelAwaited(this, frame, told);
     this._isPassingOn = false;
     if (!isPassedOn) requestCancellation(this, frame);
     return true;
@@ -412,7 +414,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   /** What is thrown at a wait in `frame`, if something around it was cancelled. @internal */
   _dueInFrame(frame: Frame | null): Error | null {
     const scope = cancellingFrame(frame);
-    return scope === null ? null : new CancelledError(scope.reason);
+    return scope === null ? null : new CancelledError(scope._reason);
   }
 
   /** Code of an async function becomes part of it. @internal */
@@ -447,6 +449,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   // The first step of a function
   _start(): void {
     if (this._mustCancel && this._waiting === null) return this._endCancelled(takeCancellation(this, null));
+    const { _waiting: waiting } = this;
     this._waiting = null;
     const loop = this._loop;
     const isGeneratorKnown = this._handle.kind === KIND_STEP;
@@ -460,9 +463,12 @@ export class Task<T> implements Linked<Task<unknown>> {
     } finally {
       loop._currentTask = caller;
     }
-    if (isGeneratorKnown) this._drive(result as GeneratorCoroutine<T>);
-    else if (isGenerator(result)) this._driveUntracked(result as GeneratorCoroutine<T>);
-    else if (isThenable(result)) this._follow(result as PromiseLike<T>);
+    if (isGeneratorKnown || isGenerator(result)) {
+      // It has not begun: that is its first step's.
+      this._waiting = waiting;
+      if (isGeneratorKnown) this._drive(result as GeneratorCoroutine<T>);
+      else this._driveUntracked(result as GeneratorCoroutine<T>);
+    } else if (isThenable(result)) this._follow(result as PromiseLike<T>);
     else this._fail(badResult(this, result));
   }
 

@@ -68,7 +68,8 @@ export class Timeout extends PlainFrame {
     return this.#when;
   }
 
-  override get deadline(): number {
+  /** @internal */
+  override get _deadline(): number {
     return this.#when ?? Infinity;
   }
 
@@ -173,7 +174,7 @@ function* limit<T>(
     error = raised;
     hasFailed = true;
   } finally {
-    task._frame = timeout.parent;
+    task._frame = timeout._parent;
     error = timeout._exit(error, hasFailed);
   }
   throw error;

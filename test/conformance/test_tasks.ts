@@ -1063,7 +1063,7 @@ export const tasks: Suite = {
           return task;
         }
         const first = yield* create('first');
-        let second: Task<void> | undefined;
+        let second!: Task<void>;
         f.addDoneCallback(() => log(first.cancel(), second!.cancel()));
         second = yield* create('second');
         f.setResult(1);

@@ -2,7 +2,8 @@
 // and what it expected and got. The last tests find public functions that the table forgets.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as evloop from '../../src/index.js';
-import { EventLoop, FifoPolicy, Future, LoopRemote, Runner, Task, TaskTracker } from '../../src/index.js';
+import { EventLoop, ExceptionGroup, FifoPolicy, Future, LoopRemote, Runner, Task, TaskTracker } from '../../src/index.js';
+import type { CancelScope, TaskGroup, Timeout } from '../../src/index.js';
 import type { RemoteHandle, Server, Stream, TimerHandle, Transport } from '../../src/index.js';
 import { soon, stopped } from '../support/loop.js';
 
@@ -20,6 +21,10 @@ interface Fixture {
   stream: Stream;
   transport: Transport;
   protocolServer: Server;
+  group: TaskGroup;
+  limit: Timeout;
+  scope: CancelScope;
+  errors: ExceptionGroup;
 }
 
 type Call = (fixture: Fixture, value: any) => unknown;
@@ -200,6 +205,8 @@ const taskOptions = {
   eagerStart: { types: noOptionalBooleans },
   signal: { types: noSignals },
   context: { types: noContexts },
+  startOnCancel: { types: noOptionalBooleans },
+  deadline: { types: noOptionalNumbers, ranges: [NaN] },
 };
 const makers: Record<string, (fixture: Fixture, coroutine: any, options?: any) => unknown> = {
   'EventLoop.createTask': ({ loop }, ...args) => loop.createTask(...args),
@@ -207,6 +214,7 @@ const makers: Record<string, (fixture: Fixture, coroutine: any, options?: any) =
   createTask: (_, ...args) => evloop.createTask(...args),
   Task: ({ loop }, ...args) => new Task(loop, ...args),
   'TaskTracker.createTask': ({ tracker }, ...args) => tracker.createTask(...args),
+  'TaskGroup.createTask': ({ group }, ...args) => group.createTask(...args),
 };
 for (const [name, make] of Object.entries(makers)) {
   row(name, 'coroutine', { types: noCoroutines }, (fixture, value) => make(fixture, value));
@@ -294,6 +302,95 @@ row(
   { types: noNumbers, ranges: [NaN, 0, -1, 1.5, Infinity] },
   (_, value) => new evloop.Barrier(value),
 );
+
+// Scopes
+
+const body = async (): Promise<void> => undefined;
+const anyDelay = { types: noNumbers.filter((value) => value !== null), ranges: [NaN] };
+for (const name of ['timeout', 'timeoutAt'] as const) {
+  const argument = name === 'timeout' ? 'delayMs' : 'when';
+  row(name, argument, anyDelay, (_, value) => evloop[name](value, body));
+  row(name, 'body', { types: noFunctions }, (_, value) => evloop[name](1, value));
+  options(name, (_, value) => evloop[name](1, body, value), { strict: { types: noOptionalBooleans } });
+}
+row('Timeout.reschedule', 'when', anyDelay, ({ limit }, value) => limit.reschedule(value));
+row('waitFor', 'delayMs', anyDelay, ({ future }, value) => evloop.waitFor(future, value));
+const noAwaitables = [undefined, null, 5, 'text', {}];
+row('waitFor', 'awaitable', { types: noAwaitables }, (_, value) => evloop.waitFor(value, 1));
+options('waitFor', ({ future }, value) => evloop.waitFor(future, 1, value), {
+  strict: { types: noOptionalBooleans },
+});
+row('shield', 'awaitable', { types: noAwaitables }, (_, value) => evloop.shield(value));
+row('ensureFuture', 'awaitable', { types: noAwaitables }, (_, value) => evloop.ensureFuture(value));
+row('fromSignal', 'signal', { types: [undefined, ...noSignals] }, (_, value) => evloop.fromSignal(value));
+row('cancelScope', 'options', { types: [undefined] }, (_, value) => evloop.cancelScope(value, body));
+options('cancelScope', (_, value) => evloop.cancelScope(value, body), {
+  deadline: { types: noOptionalNumbers, ranges: [NaN] },
+  shield: { types: noOptionalBooleans },
+  signal: { types: noSignals },
+});
+row('cancelScope', 'body', { types: noFunctions }, (_, value) => evloop.cancelScope({}, value));
+for (const name of ['moveOnAfter', 'failAfter', 'cleanup'] as const) {
+  row(name, 'delayMs', delays, (_, value) => evloop[name](value, body));
+  row(name, 'body', { types: noFunctions }, (_, value) => evloop[name](1, value));
+}
+row('CancelScope.deadline', 'deadline', delays, ({ scope }, value) => (scope.deadline = value));
+row('CancelScope.shield', 'shield', { types: [undefined, ...noOptionalBooleans] }, ({ scope }, value) => {
+  scope.shield = value;
+});
+row('taskGroup', 'body', { types: noFunctions }, (_, value) => evloop.taskGroup(value));
+options('taskGroup', (_, value) => evloop.taskGroup(body, value), {
+  onError: { types: [null, 5, {}], ranges: ['', 'ignore'] },
+});
+row('TaskGroup.start', 'body', { types: noFunctions }, ({ group }, value) => group.start(value));
+row('encodeDeadline', 'deadline', { types: noOptionalNumbers, ranges: [NaN] }, (_, value) =>
+  evloop.encodeDeadline(value),
+);
+row(
+  'decodeDeadline',
+  'header',
+  { types: [undefined, null, 5, {}], ranges: ['', '5', 'm', '123456789m', '5x', '-5m', '1.5S', ' 5m', '5m\n'] },
+  (_, value) => evloop.decodeDeadline(value),
+);
+
+// Errors
+
+row('ExceptionGroup', 'message', { types: [undefined, null, 5, {}] }, (_, value) => {
+  return new ExceptionGroup(value, [1]);
+});
+row('ExceptionGroup', 'errors', { types: [undefined, null, 5, 'text', {}, new Set([1])], ranges: [[]] }, (_, value) => {
+  return new ExceptionGroup('message', value);
+});
+for (const method of ['split', 'subgroup'] as const) {
+  row(`ExceptionGroup.${method}`, 'condition', { types: noFunctions }, ({ errors }, value) =>
+    errors[method](value),
+  );
+}
+row('ExceptionGroup.derive', 'errors', { types: [undefined, null, 5, {}], ranges: [[]] }, ({ errors }, value) =>
+  errors.derive(value),
+);
+row('catchStar', 'handlers', { types: [undefined, ...noObjects] }, ({ errors }, value) =>
+  evloop.catchStar(errors, value),
+);
+row('catchStar', 'handlers.Error', { types: noFunctions }, ({ errors }, value) =>
+  evloop.catchStar(errors, { Error: value }),
+);
+
+// The engine's own class says it in its own words.
+if (!('AsyncDisposableStack' in globalThis)) {
+  row(
+    'AsyncDisposableStack.use',
+    'value',
+    { types: [5, 'text', {}, [], { [Symbol.dispose]: 5 }] },
+    (_, value) => new evloop.AsyncDisposableStack().use(value),
+  );
+  row('AsyncDisposableStack.adopt', 'onDispose', { types: noFunctions }, (_, value) =>
+    new evloop.AsyncDisposableStack().adopt(1, value),
+  );
+  row('AsyncDisposableStack.defer', 'onDispose', { types: noFunctions }, (_, value) =>
+    new evloop.AsyncDisposableStack().defer(value),
+  );
+}
 
 // Programs
 
@@ -548,6 +645,12 @@ const takesEverything: Record<string, string> = {
   isCancelled: 'asks about any value',
   Interval: 'made by interval()',
   Closing: 'made by closing()',
+  CancelScope: 'made by cancelScope() and its like',
+  'CancelScope.cancel': 'any value is a reason',
+  Completed: 'made by TaskGroup.completed()',
+  TaskGroup: 'made by taskGroup()',
+  'TaskGroup.cancel': 'any value is a reason',
+  Timeout: 'made by timeout() and timeoutAt()',
   Handle: 'abstract; its subclasses are of the library',
   TimerHandle: 'made by callLater() and callAt()',
   Server: 'made by listen() and createServer()',
@@ -599,13 +702,13 @@ beforeAll(async () => {
     port: protocolServer.port,
   });
   const remoteHandle = loop.createRemote({ call: nothing });
+  const scopes = await openScopes();
   fixture = {
+    ...scopes,
+    errors: new ExceptionGroup('several', [new TypeError('one')]),
     loop,
     timer: loop.callLater(1e6, nothing),
     future: loop.createFuture<unknown>(),
-    task: loop.createTask(function* () {
-      yield* loop.createFuture();
-    }),
     tracker: new TaskTracker(loop),
     remoteHandle,
     remote: new LoopRemote(remoteHandle),
@@ -616,6 +719,22 @@ beforeAll(async () => {
     protocolServer,
   };
 });
+
+// Opens one of each around a task that waits until the end of the tests.
+async function openScopes(): Promise<Pick<Fixture, 'task' | 'group' | 'limit' | 'scope'>> {
+  return new Promise((resolve) => {
+    const task = evloop.createTask(() =>
+      evloop.cancelScope({}, (scope) =>
+        evloop.timeout(null, (limit) =>
+          evloop.taskGroup(async (group) => {
+            resolve({ task, group, limit, scope });
+            await new Future(evloop.currentTask()!._loop);
+          }),
+        ),
+      ),
+    );
+  });
+}
 
 afterAll(async () => {
   const { loop, timer, task, server, protocolServer, stream, transport } = fixture;

@@ -2,10 +2,20 @@ import { describe, expect, test } from 'vitest';
 import { InvalidStateError } from '../../../src/base/errors.js';
 import { Lock } from '../../../src/sync/lock.js';
 import { createTask, currentTask } from '../../../src/task/current.js';
-import { shieldIn } from '../../../src/task/frame.js';
+import { PlainFrame } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { forms } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
+
+class CancelledFrame extends PlainFrame {
+  override get _isCancelled(): boolean {
+    return true;
+  }
+
+  override get _reason(): unknown {
+    return 'scope';
+  }
+}
 
 describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Lock: FIFO, one at a time', async () => {
@@ -162,7 +172,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
       const task = spawn(function* () {
         yield lock.acquire();
       });
-      task._frame = { ...shieldIn(null), isShield: false, isCancelled: true, reason: 'scope' };
+      task._frame = new CancelledFrame(null);
       await expect(task.toPromise()).rejects.toMatchObject({ reason: 'scope' });
       expect(lock.statistics().waiters).toBe(0);
       await soon(loop);

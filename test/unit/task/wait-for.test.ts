@@ -1,0 +1,88 @@
+import { describe, expect, test } from 'vitest';
+import { InvalidStateError, TimeoutError } from '../../../src/base/errors.js';
+import { currentTask } from '../../../src/task/current.js';
+import { currentDeadline } from '../../../src/task/deadline.js';
+import { Future } from '../../../src/task/future.js';
+import { sleep } from '../../../src/task/sleep.js';
+import { waitFor } from '../../../src/task/wait-for.js';
+import { forms, outcome, start } from '../../support/scripts.js';
+import { withLoop } from '../../support/loop.js';
+
+const LONG = 60_000;
+
+describe.each(Object.entries(forms))('%s', (_, form) => {
+  test('wait_for: gives the value of whatever can be waited for', async () => {
+    await withLoop(async (loop) => {
+      const task = start(form, function* () {
+        const future = new Future<string>(loop);
+        loop.callSoon(() => future.setResult('future'));
+        return [
+          yield waitFor(future, LONG),
+          yield waitFor(Promise.resolve('promise'), LONG),
+          yield waitFor(sleep(0, 'pause'), LONG),
+          yield waitFor(
+            form(function* () {
+              yield sleep(0);
+              return 'coroutine';
+            }),
+            LONG,
+          ),
+        ];
+      });
+      expect(await task).toEqual(['future', 'promise', 'pause', 'coroutine']);
+      expect(loop.statistics().timers).toBe(0);
+    });
+  });
+
+  test('wait_for: a generator is part of the task that waits, and within its limit', async () => {
+    await withLoop(async (loop) => {
+      const when = loop.time() + LONG;
+      const task = start(form, function* () {
+        function* inner(): Generator<unknown, unknown[]> {
+          yield* sleep(0);
+          return [currentTask(), currentDeadline()];
+        }
+        return yield waitFor(inner(), LONG);
+      });
+      const [inner, deadline] = (await task) as [unknown, number];
+      expect(inner === task).toBe(true);
+      expect(deadline).toBeGreaterThanOrEqual(when);
+      expect(deadline).toBeLessThan(Infinity);
+    });
+  });
+
+  test('wait_for: cancels what takes too long, and throws a TimeoutError', async () => {
+    await withLoop(async (loop) => {
+      const future = new Future<string>(loop);
+      const task = start(form, function* () {
+        try {
+          yield waitFor(future, 1);
+        } catch (error) {
+          return [error instanceof TimeoutError, future.cancelled(), task.cancelling()];
+        }
+        return 'no error';
+      });
+      expect(await task).toEqual([true, true, 0]);
+    });
+  });
+
+  test('wait_for: what was cancelled by others is a cancellation', async () => {
+    await withLoop(async (loop) => {
+      const future = new Future<string>(loop);
+      loop.callLater(1, () => future.cancel('others'));
+      const task = start(form, function* () {
+        yield waitFor(future, LONG);
+      });
+      expect(await outcome(task)).toMatchObject({ reason: 'others' });
+      expect([task.cancelled(), task.cancelling()]).toEqual([true, 0]);
+    });
+  });
+});
+
+test('wait_for: outside of tasks', async () => {
+  await withLoop(async () => {
+    expect(await waitFor(sleep(1, 'value'), LONG)).toBe('value');
+    expect(await outcome(waitFor(sleep(LONG), 1))).toBeInstanceOf(TimeoutError);
+  });
+  expect(() => waitFor(Promise.resolve(), 1)).toThrow(InvalidStateError);
+});
