@@ -158,7 +158,7 @@ export function callingFrame(loop: LoopCore): Frame | null {
  * @example
  * ```ts
  * const future = ensureFuture(async () => await sleep(1, 'done'));
- * future.addDoneCallback((done) => console.log(done.result()));
+ * console.log(await future);
  * ```
  * @source CPython 3.13 `asyncio.ensure_future`. Differs: takes promises.
  */

@@ -104,7 +104,7 @@ function validateEmitter(value: unknown): asserts value is EventEmitter | EventT
  * @example
  * ```ts
  * const target = new EventTarget();
- * loop.callSoon(() => target.dispatchEvent(new Event('ready')));
+ * loop.callSoon(() => target.dispatchEvent(new globalThis.Event('ready')));
  * const [event] = await once(target, 'ready');
  * console.log(event.type);
  * ```

@@ -13,39 +13,15 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { BLOCK, figures, type Report } from '../../bench/lib/figures.mjs';
 import { systemError } from '../../src/base/errors.js';
 import * as evloop from '../../src/index.js';
+import { execute, fencedBlocks, type Block } from '../support/blocks.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-
-interface Block {
-  /** File and line of its first line. */
-  place: string;
-  code: string;
-}
 
 // Blocks that throw, and what.
 const THROWING: readonly { part: string; message: string }[] = [
   { part: 'throw new FatalError', message: 'The configuration is gone' },
   { part: 'throw systemError', message: 'connect ECONNREFUSED 127.0.0.1:80: connection refused' },
 ];
-
-/** The fenced blocks of the given languages in a text. */
-function fencedBlocks(file: string, text: string, languages: readonly string[]): Block[] {
-  const blocks: Block[] = [];
-  let open: { line: number; code: string[] } | null = null;
-  for (const [index, line] of text.split('\n').entries()) {
-    const fence = /^```(\w*)$/.exec(line);
-    if (open !== null && fence === null) open.code.push(line);
-    if (fence === null) continue;
-    if (open === null) {
-      open = { line: index + 2, code: [] };
-      if (!languages.includes(fence[1]!)) open.line = 0;
-    } else {
-      if (open.line > 0) blocks.push({ place: `${file}:${String(open.line)}`, code: open.code.join('\n') });
-      open = null;
-    }
-  }
-  return blocks;
-}
 
 // Comments lose their stars but keep their lines, everything else becomes empty.
 function commentsOf(source: string): string {
@@ -73,32 +49,7 @@ const read = (file: string): string => readFileSync(path.join(root, file), 'utf8
 const sourceBlocks = sourceFiles().flatMap((file) => fencedBlocks(file, commentsOf(read(file)), ['ts']));
 const readmeBlocks = fencedBlocks('README.md', read('README.md'), ['js', 'ts']);
 
-const COMPILER_OPTIONS: ts.CompilerOptions = {
-  target: ts.ScriptTarget.ES2022,
-  module: ts.ModuleKind.CommonJS,
-  esModuleInterop: true,
-};
-
-const AsyncFunction = Object.getPrototypeOf(async function () {}).constructor as new (
-  ...names: string[]
-) => (...values: unknown[]) => Promise<void>;
-
-/** Runs a block with the given names; those that it declares or imports itself are left out. */
-async function execute(code: string, names: Record<string, unknown>): Promise<void> {
-  const { outputText } = ts.transpileModule(code, { compilerOptions: COMPILER_OPTIONS });
-  const isDeclared = (name: string): boolean =>
-    new RegExp(`\\b(?:const|let|function\\*?|class) ${name}\\b`).test(code);
-  const all: Record<string, unknown> = {
-    ...names,
-    exports: {},
-    require: (specifier: string) => {
-      expect(specifier, 'examples import this package by its name, and nothing else').toBe('evloop');
-      return evloop;
-    },
-  };
-  const used = Object.keys(all).filter((name) => !isDeclared(name));
-  await new AsyncFunction(...used, outputText)(...used.map((name) => all[name]));
-}
+const modules = new Map<string, object>([['evloop', evloop]]);
 
 let webServer: http.Server;
 let echoServer: net.Server;
@@ -132,7 +83,7 @@ async function runBlock(block: Block): Promise<void> {
   const code = block.code.replace(/\b4000\b/g, String(port));
   const outside = { ...evloop, systemError, error: new Error('an error in an example') };
   if (/\bnew (?:EventLoop|Runner)\(|^await run\(/m.test(code)) {
-    await execute(code, outside);
+    await execute(code, modules, outside);
     return;
   }
   await evloop.run(async () => {
@@ -146,7 +97,7 @@ async function runBlock(block: Block): Promise<void> {
       workerData: { remote: loop.createRemote({ progress: () => undefined }) },
     };
     try {
-      await execute(code, names);
+      await execute(code, modules, names);
     } finally {
       // What the block scheduled, and the tasks it started, come to run.
       await evloop.sleep(0);
@@ -207,7 +158,9 @@ describe('README.md', () => {
   });
 
   test('links to files that exist', () => {
-    for (const file of ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'native/README.md']) {
+    const files = ['README.md', 'DESIGN.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'native/README.md'];
+    const guides = readdirSync(path.join(root, 'docs')).filter((file) => file.endsWith('.md'));
+    for (const file of [...files, ...guides.map((guide) => path.join('docs', guide))]) {
       for (const [, target] of read(file).matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)) {
         const place = path.join(root, path.dirname(file), target!);
         expect(ts.sys.fileExists(place) || ts.sys.directoryExists(place), `${file}: ${target!}`).toBe(true);
