@@ -40,7 +40,7 @@ describe.each(guides)('docs/%s', (file) => {
     expect(blocks.length).toBeGreaterThan(0);
   });
 
-  test.each(blocks)('$place', async ({ code }) => {
+  test.each(blocks.map(({ place, code }) => [place, code] as const))('%s', async (_, code) => {
     const printed: string[] = [];
     const log = vi.spyOn(console, 'log').mockImplementation((...values) => {
       printed.push(format(...values));
