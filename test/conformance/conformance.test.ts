@@ -38,7 +38,7 @@ beforeAll(() => {
 }, 120_000);
 
 function withoutTurns(trace: readonly string[]): string[] {
-  return trace.map((line) => line.slice(line.indexOf(' ') + 1));
+  return trace.map((line) => line.replace(/^(\S+)\/\d+/, '$1'));
 }
 
 async function compare({ module }: Suite, program: Program): Promise<'equal' | 'declared'> {

@@ -400,9 +400,9 @@ export const taskGroups: Suite = {
       deviation: {
         reason: 'the cancellation that a group hands on keeps its reason',
         trace: [
-          '9 10ms thrown ExceptionGroup[Boom(clean-up)] 1',
-          '10 10ms next wait CancelledError(outside)',
-          '11 10ms none result none 1',
+          '10ms/6 thrown ExceptionGroup[Boom(clean-up)] 1',
+          '10ms/7 next wait CancelledError(outside)',
+          '10ms/8 none result none 1',
         ],
       },
     },

@@ -540,8 +540,8 @@ export const tasks: Suite = {
       deviation: {
         reason: 'everybody who reads a cancelled task gets the reason, not only the first',
         trace: [
-          '4 0ms inside CancelledError(why)',
-          '6 0ms CancelledError(why) CancelledError(why) CancelledError(why) cancelled',
+          '0ms/4 inside CancelledError(why)',
+          '0ms/6 CancelledError(why) CancelledError(why) CancelledError(why) cancelled',
         ],
       },
     },
@@ -1093,7 +1093,7 @@ export const tasks: Suite = {
       },
       deviation: {
         reason: 'the batch in which the error was thrown is finished before the run ends',
-        trace: ['2 0ms fails', '2 0ms same batch', '2 0ms the run ends with Fatal(end)', '3 0ms Fatal(end)'],
+        trace: ['0ms/2 fails', '0ms/2 same batch', '0ms/2 the run ends with Fatal(end)', '0ms/3 Fatal(end)'],
       },
     },
 

@@ -553,12 +553,13 @@ export const several: readonly Program[] = [
     covers: 'BaseTaskTests: as_completed_concurrent',
     python: `${ENDS}
         async def main():
-            for next in as_completed([ends("a", 0.01), ends("b", 0.01, Boom("b")), ends("c", 0.02)]):
+            all = [ends("a", 0.01), ends("b", 0.01, Boom("b")), ends("c", 0.02)]
+            for next in as_completed(list(map(create_task, all))):
                 log("got", await outcome(next))
       `,
     *main() {
       const all = [ends('a', 10), ends('b', 10, new Boom('b')), ends('c', 20)];
-      for (const next of asCompleted(all)) log('got', yield* outcome(next));
+      for (const next of asCompleted(all.map((one) => createTask(one)))) log('got', yield* outcome(next));
     },
   },
   {

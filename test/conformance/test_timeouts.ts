@@ -443,7 +443,7 @@ export const timeouts: Suite = {
       deviation: {
         reason:
           'a value wins by default, so each waits a turn; the outer one has interrupted by then and the inner one stands back',
-        trace: ['4 10ms inner CancelledError no 1', '4 10ms outer TimeoutError yes 0', '5 10ms goes on'],
+        trace: ['10ms/3 inner CancelledError no 1', '10ms/3 outer TimeoutError yes 0', '10ms/4 goes on'],
       },
     },
     {
@@ -475,7 +475,7 @@ export const timeouts: Suite = {
       },
       deviation: {
         reason: 'a value wins by default',
-        trace: ['3 10ms got value', '3 10ms no 0'],
+        trace: ['10ms/2 got value', '10ms/2 no 0'],
       },
     },
     {
@@ -499,7 +499,7 @@ export const timeouts: Suite = {
       },
       deviation: {
         reason: 'a value wins by default',
-        trace: ['3 10ms slept value'],
+        trace: ['10ms/2 slept value'],
       },
     },
     {

@@ -161,7 +161,7 @@ export const waitFors: Suite = {
         loop().callLater(10, () => f.setResult('value'));
         log(yield* outcome(waitFor(f, 10)));
       },
-      deviation: { reason: 'a value wins by default', trace: ['3 10ms value'] },
+      deviation: { reason: 'a value wins by default', trace: ['10ms/2 value'] },
     },
     {
       name: 'a value that comes before the time is up, in one turn with it',

@@ -9,7 +9,7 @@ export const readmeFile = fileURLToPath(new URL('../README.md', import.meta.url)
 const HEADER = `# Programs that CPython and evloop both run
 
 Each program is written twice, in Python for asyncio and in TypeScript, side by side in one file per test
-file of CPython. Both sides print a trace: the turn of the loop, the time, what happened. The
+file of CPython. Both sides print a trace: the time, the turn of the loop since then, what happened. The
 traces have to be equal, line by line; a program that deviates says why and shows the trace it has here.
 
     node scripts/conformance.mjs            runs both sides, with the Python that is there

@@ -44,9 +44,12 @@ class Loop(asyncio.SelectorEventLoop):
         return not self._ready and all(timer.cancelled() for timer in self._scheduled)
 
     def move_clock(self):
-        if not self._ready:
-            first = min(timer.when() for timer in self._scheduled if not timer.cancelled())
-            self.now = max(self.now, first)
+        if self._ready:
+            return False
+        first = min(timer.when() for timer in self._scheduled if not timer.cancelled())
+        is_later = first > self.now
+        self.now = max(self.now, first)
+        return is_later
 
     def one_turn(self):
         self.stop()
@@ -111,7 +114,7 @@ class Program:
     def log(self, *what):
         if not self.is_over:
             ms = f"{round(self.loop.now * 1000, 6):g}"
-            self.trace.append(" ".join([str(self.turn), f"{ms}ms", *map(show, what)]))
+            self.trace.append(" ".join([f"{ms}ms/{self.turn}", *map(show, what)]))
 
     def on_exception(self, loop, context):
         if not any(text in context["message"] for text in IGNORED):
@@ -131,11 +134,12 @@ class Program:
         names = self.names()
         exec(compile(self.text, "<program>", "exec"), names)
         main = loop.create_task(names["main"]())
+        turns = 0
         while not loop.is_idle():
-            self.turn += 1
-            if self.turn > TURN_LIMIT:
+            turns += 1
+            if turns > TURN_LIMIT:
                 raise RuntimeError("the program does not come to rest")
-            loop.move_clock()
+            self.turn = 1 if loop.move_clock() else self.turn + 1
             try:
                 loop.one_turn()
             except Fatal as error:

@@ -1,7 +1,7 @@
 // A program that is written twice, in Python and in TypeScript, and what both of them may call.
 //
-// Each line of a trace begins with the turn of the loop and the time, so that two traces are equal only
-// when the same things happened in the same turns.
+// Each line of a trace begins with the time and the turn of the loop since the clock moved, so that two
+// traces are equal only when the same things happened in the same turns.
 import { inspect } from 'node:util';
 import {
   CancelledError,
@@ -54,6 +54,7 @@ export class Fatal extends FatalError {}
 /** A program that runs. */
 export interface Run {
   loop: EventLoop;
+  /** Since the clock moved. */
   turn: number;
   trace: string[];
   isStrict: boolean;
@@ -88,7 +89,7 @@ export function future<T = any>(): Future<T> {
 export function log(...what: unknown[]): void {
   if (current === null) return;
   const { turn, trace } = current;
-  trace.push([String(turn), `${String(current.loop.time())}ms`, ...what.map(show)].join(' '));
+  trace.push([`${String(current.loop.time())}ms/${String(turn)}`, ...what.map(show)].join(' '));
 }
 
 /** What a call gave or threw. */
@@ -124,7 +125,7 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
   if (value instanceof Error) return showError(value);
   if (isFuture(value)) return state(value);
-  return typeof value === 'string' ? value : inspect(value);
+  return typeof value === 'object' ? inspect(value) : String(value as string | number);
 }
 
 function showError(error: Error): string {

@@ -34,6 +34,7 @@ export function askPython(interpreter: string, suites: readonly Suite[], withCas
     input,
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
+    timeout: 60_000,
   });
   if (status !== 0) throw new Error(`${interpreter} failed: ${stderr}`);
   return JSON.parse(stdout) as Answer;
