@@ -5,6 +5,7 @@ import { eagerTasks } from './test_eager_task_factory.js';
 import { futures } from './test_futures.js';
 import { locks } from './test_locks.js';
 import { queues } from './test_queues.js';
+import { runners } from './test_runners.js';
 import { taskGroups } from './test_taskgroups.js';
 import { tasks } from './test_tasks.js';
 import { timeouts } from './test_timeouts.js';
@@ -20,4 +21,5 @@ export const suites: readonly Suite[] = [
   waitFors,
   locks,
   queues,
+  runners,
 ];

@@ -114,7 +114,8 @@ class Program:
     def log(self, *what):
         if not self.is_over:
             ms = f"{round(self.loop.now * 1000, 6):g}"
-            self.trace.append(" ".join([f"{ms}ms/{self.turn}", *map(show, what)]))
+            place = f"{ms}ms/{self.turn} " if self.turn > 0 else ""
+            self.trace.append(place + " ".join(map(show, what)))
 
     def on_exception(self, loop, context):
         if not any(text in context["message"] for text in IGNORED):
@@ -125,7 +126,8 @@ class Program:
         mine = [Boom, Fatal, show, state, attempt, outcome]
         names |= {one.__name__: one for one in mine}
         names |= {"asyncio": asyncio, "contextvars": contextvars, "log": self.log}
-        names |= {"loop": lambda: self.loop, "future": self.loop.create_future}
+        loop = asyncio.get_running_loop
+        names |= {"loop": loop, "future": lambda: loop().create_future(), "on_exception": self.on_exception}
         return names
 
     def run(self):
@@ -133,6 +135,9 @@ class Program:
         loop.set_exception_handler(self.on_exception)
         names = self.names()
         exec(compile(self.text, "<program>", "exec"), names)
+        if "program" in names:
+            names["program"]()
+            return self.trace
         main = loop.create_task(names["main"]())
         turns = 0
         while not loop.is_idle():

@@ -5,11 +5,12 @@
 import { inspect } from 'node:util';
 import {
   CancelledError,
+  EventLoop,
   ExceptionGroup,
   FatalError,
   InvalidStateError,
+  LoopClosedError,
   type Awaitable,
-  type EventLoop,
   type Future,
 } from '../../../src/index.js';
 
@@ -31,8 +32,12 @@ export interface Program {
   name: string;
   /** Cases of CPython's test file that check the same: `'Class: test, test; Class: test'`, without `test_`. */
   covers?: string;
+  /** Defines `main`, a coroutine function, or `program`, which runs a loop itself. */
   python: string;
-  main: () => Generator<unknown, unknown, unknown>;
+  /** Runs on a loop of the harness. */
+  main?: () => Generator<unknown, unknown, unknown>;
+  /** Runs a loop itself; its trace tells neither time nor turns. */
+  program?: () => Promise<void>;
   deviation?: Deviation;
 }
 
@@ -71,7 +76,7 @@ export function setRun(run: Run | null): void {
 
 /** The loop of the program. */
 export function loop(): EventLoop {
-  return current!.loop;
+  return EventLoop.running();
 }
 
 /** How timeouts of the program behave. */
@@ -89,7 +94,8 @@ export function future<T = any>(): Future<T> {
 export function log(...what: unknown[]): void {
   if (current === null) return;
   const { turn, trace } = current;
-  trace.push([`${String(current.loop.time())}ms/${String(turn)}`, ...what.map(show)].join(' '));
+  const place = turn > 0 ? `${String(current.loop.time())}ms/${String(turn)} ` : '';
+  trace.push(place + what.map(show).join(' '));
 }
 
 /** What a call gave or threw. */
@@ -139,7 +145,7 @@ function showError(error: Error): string {
 
 // A call that is refused is a different error in each language.
 function isMisuse(error: Error): boolean {
-  if (error instanceof InvalidStateError) return true;
+  if (error instanceof InvalidStateError || error instanceof LoopClosedError) return true;
   const code: unknown = (error as { code?: unknown }).code;
   return typeof code === 'string' && /^ERR_(INVALID|OUT_OF_RANGE)/.test(code);
 }

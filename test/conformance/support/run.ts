@@ -17,19 +17,29 @@ export async function runProgram(program: Program, isStrict: boolean): Promise<R
     if (!IGNORED.test(message)) log('unhandled', exception);
   });
   try {
-    const main = loop.createTask(program.main());
-    for (let turns = 0; !isIdle(loop); turns++) {
-      if (turns > TURN_LIMIT) throw new Error('the program does not come to rest');
-      run.turn = moveClock(loop, clock) ? 1 : run.turn + 1;
-      await oneTurn(loop);
-    }
-    if (state(main) !== 'result none') log('main:', main);
+    if (program.program !== undefined) await program.program();
+    else await drive(program.main!(), run, clock);
   } finally {
     setRun(null);
     loop.setExceptionHandler(() => undefined);
     loop.close();
   }
   return run;
+}
+
+async function drive(
+  coroutine: Generator<unknown, unknown, unknown>,
+  run: Run,
+  clock: FakeClock,
+): Promise<void> {
+  const { loop } = run;
+  const main = loop.createTask(coroutine);
+  for (let turns = 0; !isIdle(loop); turns++) {
+    if (turns > TURN_LIMIT) throw new Error('the program does not come to rest');
+    run.turn = moveClock(loop, clock) ? 1 : run.turn + 1;
+    await oneTurn(loop);
+  }
+  if (state(main) !== 'result none') log('main:', main);
 }
 
 function isIdle(loop: EventLoop): boolean {
