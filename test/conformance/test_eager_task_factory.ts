@@ -1,5 +1,14 @@
 // Eager tasks: the first step is taken by who makes the task.
-import { createTask, currentTask, sleep, taskGroup, type Coroutine, type Task } from '../../src/index.js';
+import { AsyncLocalStorage } from 'node:async_hooks';
+import {
+  createTask,
+  currentTask,
+  gather,
+  sleep,
+  taskGroup,
+  type Coroutine,
+  type Task,
+} from '../../src/index.js';
 import { Boom, future, log, loop, outcome, state, type Suite } from './support/program.js';
 
 function eager<T>(coroutine: Coroutine<T>): Task<T> {
@@ -337,6 +346,57 @@ export const eagerTasks: Suite = {
         reason: 'the group hears of a child that is done already in a later turn',
         since: '3.13.2',
         trace: ['0ms/1 body goes on', '0ms/3 cancelled', '0ms/5 thrown ExceptionGroup[Boom(eager)] 0'],
+      },
+    },
+    {
+      name: 'a gather of eager tasks in gathers',
+      covers: 'BaseTaskCountingTests: recursive_gather',
+      python: `${EAGER}
+        async def node(depth):
+            if depth == 0:
+                return 1
+            return sum(await gather(eager(node(depth - 1)), eager(node(depth - 1))))
+        async def main():
+            log(await eager(node(3)))
+      `,
+      *main() {
+        function* node(depth: number): Generator<unknown, number, unknown> {
+          if (depth === 0) return 1;
+          const parts = yield* gather([eager(node(depth - 1)), eager(node(depth - 1))]);
+          return parts[0] + parts[1];
+        }
+        log(yield* eager(node(3)));
+      },
+    },
+    {
+      name: 'an eager task has a context of its own from its first step on',
+      covers: 'EagerTaskFactoryLoopTests: context_vars',
+      python: `${EAGER}
+        async def main():
+            variable = contextvars.ContextVar("variable", default="none")
+            variable.set("main")
+            async def child():
+                log("child", variable.get())
+                variable.set("child")
+                await sleep(0)
+                log("child", variable.get())
+            task = eager(child())
+            log("main", variable.get())
+            await task
+            log("main", variable.get())
+      `,
+      *main() {
+        const variable = new AsyncLocalStorage<string>();
+        variable.enterWith('main');
+        const task = eager(function* () {
+          log('child', variable.getStore());
+          variable.enterWith('child');
+          yield* sleep(0);
+          log('child', variable.getStore());
+        });
+        log('main', variable.getStore());
+        yield* task;
+        log('main', variable.getStore());
       },
     },
   ],

@@ -1,5 +1,5 @@
 // Futures: states, done callbacks, reading and setting.
-import { createTask, sleep } from '../../src/index.js';
+import { createTask, ensureFuture, sleep } from '../../src/index.js';
 import { attempt, Boom, future, log, loop, outcome, state, type Suite } from './support/program.js';
 
 export const futures: Suite = {
@@ -410,6 +410,96 @@ export const futures: Suite = {
         yield* sleep(0);
         f.setException(new Boom('shared'));
         yield* tasks[1]!;
+      },
+    },
+    {
+      name: 'a callback that removes others while they are being scheduled takes nothing back',
+      covers:
+        'BaseFutureDoneCallbackTests: schedule_callbacks_list_mutation_2, remove_done_callbacks_list_mutation, remove_done_callbacks_list_clear',
+      python: `
+        async def main():
+            f = future()
+            def second(f):
+                log("second")
+            def first(f):
+                log("first", f.remove_done_callback(second))
+            f.add_done_callback(first)
+            f.add_done_callback(second)
+            f.set_result(None)
+            await sleep(0)
+            log(f.remove_done_callback(first))
+      `,
+      *main() {
+        const f = future();
+        const second = (): void => log('second');
+        const first = (): void => log('first', f.removeDoneCallback(second));
+        f.addDoneCallback(first);
+        f.addDoneCallback(second);
+        f.setResult(null);
+        yield* sleep(0);
+        log(f.removeDoneCallback(first));
+      },
+    },
+    {
+      name: 'ensureFuture makes a task of a coroutine, and leaves futures as they are',
+      covers: 'DuckTests: ensure_future',
+      python: `
+        async def child():
+            return 7
+        async def main():
+            f = future()
+            task = create_task(child())
+            log(ensure_future(f) is f, ensure_future(task) is task)
+            log(await ensure_future(child()), attempt(ensure_future, 42))
+            await task
+      `,
+      *main() {
+        function* child() {
+          return 7;
+        }
+        const f = future();
+        const task = createTask(child());
+        log(ensureFuture(f) === f, ensureFuture(task) === task);
+        log(
+          yield* ensureFuture(child()),
+          attempt(() => ensureFuture(42 as any)),
+        );
+        yield* task;
+      },
+    },
+    {
+      name: 'a future can hold a future as its result, which is not unwrapped',
+      python: `
+        async def main():
+            inner, outer = future(), future()
+            outer.set_result(inner)
+            log((await outer) is inner, state(inner))
+      `,
+      *main() {
+        const [inner, outer] = [future(), future()];
+        outer.setResult(inner);
+        log((yield* outer) === inner, state(inner));
+      },
+    },
+    {
+      name: 'a callback on a failing future runs whether anybody reads the error or not',
+      covers: 'BaseFutureTests: tb_logger_exception_retrieved',
+      python: `
+        async def main():
+            f = future()
+            f.add_done_callback(lambda one: log("unread"))
+            f.add_done_callback(lambda one: log("read", one.exception()))
+            f.set_exception(Boom("error"))
+            await sleep(0)
+            await sleep(0)
+      `,
+      *main() {
+        const f = future();
+        f.addDoneCallback(() => log('unread'));
+        f.addDoneCallback((one) => log('read', one.exception()));
+        f.setException(new Boom('error'));
+        yield* sleep(0);
+        yield* sleep(0);
       },
     },
   ],

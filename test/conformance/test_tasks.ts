@@ -1,4 +1,5 @@
 // Tasks: steps and wake-ups, cancellation and its counts, sleeping, shields, gather, wait, asCompleted.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { CancelledError, createTask, currentTask, gather, sleep, type Task } from '../../src/index.js';
 import { several } from './test_tasks_several.js';
 import { attempt, Boom, Fatal, future, log, loop, outcome, state, type Suite } from './support/program.js';
@@ -1169,6 +1170,41 @@ export const tasks: Suite = {
         task.cancel();
         log(yield* outcome(task));
         yield* sleep(10);
+      },
+    },
+    {
+      name: 'a task keeps the context in which it was made, and what it sets in it',
+      covers: 'BaseTaskTests: context_1, context_2, context_3, context_4',
+      python: `
+        async def main():
+            variable = contextvars.ContextVar("variable", default="none")
+            async def child(name):
+                for i in range(3):
+                    log(name, variable.get())
+                    variable.set(f"{name} {i}")
+                    await sleep(0)
+            variable.set("one")
+            a = create_task(child("a"))
+            variable.set("two")
+            b = create_task(child("b"))
+            await gather(a, b)
+            log("main", variable.get())
+      `,
+      *main() {
+        const variable = new AsyncLocalStorage<string>();
+        function* child(name: string) {
+          for (let i = 0; i < 3; i++) {
+            log(name, variable.getStore());
+            variable.enterWith(`${name} ${String(i)}`);
+            yield* sleep(0);
+          }
+        }
+        variable.enterWith('one');
+        const a = createTask(child('a'));
+        variable.enterWith('two');
+        const b = createTask(child('b'));
+        yield* gather([a, b]);
+        log('main', variable.getStore());
       },
     },
     ...several,

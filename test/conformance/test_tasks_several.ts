@@ -721,4 +721,60 @@ export const several: readonly Program[] = [
       yield* sleep(30);
     },
   },
+
+  // What is left of asCompleted and wait
+
+  {
+    name: 'wait takes a task that is given twice as one',
+    covers: 'BaseTaskTests: wait_duplicate_coroutines',
+    python: `${ENDS}${NAMES}
+        async def main():
+            one = create_task(ends("one", 0.01), name="one")
+            done, pending = await wait([one, one, one])
+            log(names(done), names(pending))
+      `,
+    *main() {
+      const one = createTask(ends('one', 10), { name: 'one' });
+      const { done, pending } = yield* wait([one, one, one]);
+      log(names(done), names(pending));
+    },
+  },
+  {
+    name: 'asCompleted may be left and gone on with',
+    covers: 'BaseTaskTests: as_completed_resume_iterator',
+    python: `${ENDS}
+        async def main():
+            tasks = [create_task(ends(name, delay)) for name, delay in (("a", 0.02), ("b", 0.01), ("c", 0.03))]
+            iterator = iter(as_completed(tasks))
+            log("got", await next(iterator))
+            await sleep(0.05)
+            log("got", await next(iterator))
+            log("got", await next(iterator))
+      `,
+    *main() {
+      const tasks = [createTask(ends('a', 20)), createTask(ends('b', 10)), createTask(ends('c', 30))];
+      const iterator = asCompleted(tasks)[Symbol.iterator]();
+      log('got', yield* iterator.next().value!);
+      yield* sleep(50);
+      log('got', yield* iterator.next().value!);
+      log('got', yield* iterator.next().value!);
+    },
+  },
+  {
+    name: 'asCompleted gives the tasks themselves to who asks for them',
+    covers: 'BaseTaskTests: as_completed_same_tasks_in_as_out',
+    python: `${ENDS}
+        async def main():
+            tasks = [create_task(ends(name, delay)) for name, delay in (("a", 0.02), ("b", 0.01))]
+            async for task in as_completed(tasks):
+                log("got", tasks.index(task), task)
+      `,
+    *main() {
+      const tasks = [createTask(ends('a', 20)), createTask(ends('b', 10))];
+      const gets = createTask(async () => {
+        for await (const task of asCompleted(tasks)) log('got', tasks.indexOf(task), task);
+      });
+      yield* gets;
+    },
+  },
 ];

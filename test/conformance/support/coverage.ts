@@ -1,8 +1,10 @@
 // Which of CPython's own tests are answered by which programs.
 import { fileURLToPath } from 'node:url';
-import { isOutOfScope } from './out-of-scope.js';
+import { outOfScope } from './out-of-scope.js';
 import type { Suite } from './program.js';
 import type { Cases } from './python.js';
+
+const OPEN = 'open';
 
 export const readmeFile = fileURLToPath(new URL('../README.md', import.meta.url));
 
@@ -26,7 +28,10 @@ export function describeCoverage(suites: readonly Suite[], cases: Cases): string
   const programs = suites.flatMap((suite) => suite.programs);
   const deviations = programs.filter(({ deviation }) => deviation !== undefined);
   const counts = `${String(programs.length)} programs, of which ${String(deviations.length)} deviate.`;
-  const declared = deviations.map(({ name, deviation }) => `- ${name}: ${deviation!.reason}`);
+  const declared = deviations.map(({ name, deviation }) => {
+    const { reason, since } = deviation!;
+    return `- ${name}: ${reason}${since === undefined ? '' : `, as in CPython since ${since}`}`;
+  });
   return [HEADER, counts, '', '## Deviations', '', ...declared, '', ...parts].join('\n');
 }
 
@@ -41,7 +46,8 @@ function describeSuite({ module, programs }: Suite, classes: Record<string, stri
   }
   const all = Object.entries(classes).flatMap(([type, tests]) => tests.map((test) => `${type}.${test}`));
   const rest = all.filter((one) => !covered.has(one));
-  const open = rest.filter((one) => isOutOfScope(module, one) === null);
+  const reasons = groupByReason(rest);
+  const open = reasons.get(OPEN)?.length ?? 0;
   const rows = all
     .filter((one) => covered.has(one))
     .map((one) => `| \`${one}\` | ${covered.get(one)!.join('; ')} |`);
@@ -49,15 +55,24 @@ function describeSuite({ module, programs }: Suite, classes: Record<string, stri
     `## ${module}`,
     '',
     `${String(programs.length)} programs; ${String(covered.size)} of ${String(all.length)} cases covered, ` +
-      `${String(rest.length - open.length)} out of scope, ${String(open.length)} open.`,
+      `${String(rest.length - open)} out of scope, ${String(open)} open.`,
     '',
     '| case of CPython | programs |',
     '| --- | --- |',
     ...rows,
     '',
-    ...rest.map((one) => `- \`${one}\`: ${isOutOfScope(module, one) ?? 'open'}`),
+    ...[...reasons].map(([reason, names]) => `- ${reason}: ${names.map((one) => `\`${one}\``).join(', ')}`),
     '',
   ].join('\n');
+}
+
+function groupByReason(names: readonly string[]): Map<string, string[]> {
+  const groups = new Map<string, string[]>();
+  for (const name of names) {
+    const reason = outOfScope(name) ?? OPEN;
+    groups.set(reason, [...(groups.get(reason) ?? []), name]);
+  }
+  return groups;
 }
 
 /** `A: x, y; B: z` as `A.test_x`, `A.test_y`, `B.test_z`. */
