@@ -1,10 +1,22 @@
 import { describe, expect, test } from 'vitest';
 import { Condition } from '../../../src/sync/condition.js';
 import { Lock } from '../../../src/sync/lock.js';
-import { shieldIn } from '../../../src/task/frame.js';
+import { PlainFrame } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { forms, type Form } from '../../support/bodies.js';
 import { soon, withLoop } from '../../support/loop.js';
+
+class SwitchedFrame extends PlainFrame {
+  isOn = false;
+
+  override get _isCancelled(): boolean {
+    return this.isOn;
+  }
+
+  override get _reason(): unknown {
+    return 'scope';
+  }
+}
 
 async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {
   for (let turn = 0; turn < count; turn++) await soon(loop);
@@ -106,7 +118,7 @@ describe.each(forms)('$name', (form) => {
   test('Condition: a scope that was cancelled does not keep a waiter from getting the lock back', async () => {
     await withLoop(async (loop) => {
       const condition = new Condition();
-      const scope = { ...shieldIn(null), isShield: false, isCancelled: false, reason: 'scope' };
+      const scope = new SwitchedFrame(null);
       const log: unknown[] = [];
       const task = form.spawn(function* () {
         yield condition.acquire();
@@ -126,7 +138,7 @@ describe.each(forms)('$name', (form) => {
       task._frame = scope;
       await turns(loop);
       await condition.acquire();
-      scope.isCancelled = true;
+      scope.isOn = true;
       task.cancel('scope');
       await turns(loop);
       expect(condition.statistics().lock).toEqual({ locked: true, owner: null, waiters: 1 });
