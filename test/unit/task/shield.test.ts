@@ -4,7 +4,7 @@ import { Future } from '../../../src/task/future.js';
 import { shield } from '../../../src/task/shield.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { forms, outcome, start } from '../../support/scripts.js';
-import { later, soon, withLoop } from '../../support/loop.js';
+import { soon, withLoop } from '../../support/loop.js';
 
 describe.each(Object.entries(forms))('%s', (_, form) => {
   test('shield: gives the result or the error of what it is around', async () => {
@@ -31,16 +31,18 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
   test('shield: a coroutine becomes a task, a promise is wrapped', async () => {
     await withLoop(async (loop) => {
       let isThrough = false;
+      const entered = new Future<void>(loop);
       const task = start(form, function* () {
         expect(yield shield(Promise.resolve('promised'))).toBe('promised');
         yield shield(
           form(function* () {
+            entered.setResult();
             yield sleep(2);
             isThrough = true;
           }),
         );
       });
-      await later(loop, 1);
+      await entered;
       task.cancel();
       expect(isCancelled(await outcome(task))).toBe(true);
       while (loop.statistics().tasks > 0) await soon(loop);
