@@ -160,9 +160,11 @@ describe.each(pairs)('%s', (_, host, body) => {
         try {
           yield taskGroup(
             body(function* (group: TaskGroup) {
-              group.createTask(body(function* () {
-                fail('broken')();
-              }));
+              group.createTask(
+                body(function* () {
+                  fail('broken')();
+                }),
+              );
               yield sleep(LONG);
             }),
           );
@@ -214,78 +216,84 @@ describe.each(pairs)('%s', (_, host, body) => {
     });
   });
 
-  test.each([true, false])('C-45 cancelled by others, tasks are clean: no group (body waits: %s)', async (waits) => {
-    await withLoop(async (loop) => {
-      const log: unknown[] = [];
-      const task = start(host, function* () {
-        yield taskGroup(
-          body(function* (group: TaskGroup) {
-            group.createTask(child(log, 'child'));
-            if (waits) yield sleep(LONG);
-          }),
-        );
+  test.each([true, false])(
+    'C-45 cancelled by others, tasks are clean: no group (body waits: %s)',
+    async (waits) => {
+      await withLoop(async (loop) => {
+        const log: unknown[] = [];
+        const task = start(host, function* () {
+          yield taskGroup(
+            body(function* (group: TaskGroup) {
+              group.createTask(child(log, 'child'));
+              if (waits) yield sleep(LONG);
+            }),
+          );
+        });
+        await later(loop, 1);
+        task.cancel('others');
+        const error = (await outcome(task)) as CancelledError;
+        expect([isCancelled(error), error.reason, task.cancelled()]).toEqual([true, 'others', true]);
+        expect(log).toEqual(['child cancelled']);
       });
-      await later(loop, 1);
-      task.cancel('others');
-      const error = (await outcome(task)) as CancelledError;
-      expect([isCancelled(error), error.reason, task.cancelled()]).toEqual([true, 'others', true]);
-      expect(log).toEqual(['child cancelled']);
-    });
-  });
+    },
+  );
 
-  test.each(['body', 'task'])('C-46 a fatal error of the %s goes on bare, the others are reported', (place) => {
-    const loop = new EventLoop();
-    const reports: ExceptionContext[] = [];
-    loop.setExceptionHandler((_loop, context) => reports.push(context));
-    const fatal = new FatalError('fatal');
-    const log: unknown[] = [];
-    let seen: unknown;
-    const main = host(function* () {
-      try {
-        yield taskGroup(
-          body(function* (group: TaskGroup) {
-            group.createTask(
-              body(function* () {
-                try {
-                  yield sleep(LONG);
-                } finally {
-                  yield sleep(1);
-                  log.push('waited for');
-                  fail('hidden')();
-                }
-              }),
-            );
-            if (place === 'task') {
+  test.each(['body', 'task'])(
+    'C-46 a fatal error of the %s goes on bare, the others are reported',
+    (place) => {
+      const loop = new EventLoop();
+      const reports: ExceptionContext[] = [];
+      loop.setExceptionHandler((_loop, context) => reports.push(context));
+      const fatal = new FatalError('fatal');
+      const log: unknown[] = [];
+      let seen: unknown;
+      const main = host(function* () {
+        try {
+          yield taskGroup(
+            body(function* (group: TaskGroup) {
               group.createTask(
                 body(function* () {
-                  throw fatal;
+                  try {
+                    yield sleep(LONG);
+                  } finally {
+                    yield sleep(1);
+                    log.push('waited for');
+                    fail('hidden')();
+                  }
                 }),
               );
-            }
-            yield sleep(1);
-            throw fatal;
-          }),
-        );
-      } catch (error) {
-        seen = error;
-        throw error;
-      }
-    });
-    return (async () => {
-      // The error ends the run; the next one goes on with what is left.
-      const task = loop.createTask(main as () => PromiseLike<unknown>);
-      const ends: unknown[] = [];
-      for (let round = 0; round < 3 && !task.done(); round++) {
-        ends.push(await outcome(loop.runUntilComplete(task)));
-      }
-      expect(ends[0]).toBe(fatal);
-      expect(seen).toBe(fatal);
-      expect(log).toEqual(['waited for']);
-      expect(reports.map((it) => (it.exception as Error).message)).toEqual(['hidden']);
-      expect(reports[0]!.message).toBe('An error of a task group is hidden by a fatal one');
-      loop.close();
-    })();
-  });
+              if (place === 'task') {
+                group.createTask(
+                  body(function* () {
+                    throw fatal;
+                  }),
+                );
+              }
+              yield sleep(1);
+              throw fatal;
+            }),
+          );
+        } catch (error) {
+          seen = error;
+          throw error;
+        }
+      });
+      return (async () => {
+        // The error ends the run; the next one goes on with what is left.
+        const task = loop.createTask(main as () => PromiseLike<unknown>);
+        const ends: unknown[] = [];
+        for (let round = 0; round < 3 && !task.done(); round++) {
+          ends.push(await outcome(loop.runUntilComplete(task)));
+        }
+        expect(ends[0]).toBe(fatal);
+        expect(seen).toBe(fatal);
+        expect(log).toEqual(['waited for']);
+        expect(reports.map((it) => (it.exception as Error).message)).toEqual(['hidden']);
+        expect(reports[0]!.message).toBe('An error of a task group is hidden by a fatal one');
+        loop.close();
+      })();
+    },
+  );
 
   test('C-47 no task is added to a group that shuts down or is over; while others end, it is', async () => {
     await withLoop(async () => {
@@ -527,44 +535,47 @@ describe.each(pairs)('%s', (_, host, body) => {
     });
   });
 
-  test.each(['waits', 'is through'])('C-51 others cancel in the turn of cancel(), while the body %s', async (state) => {
-    await withLoop(async (loop) => {
-      for (const order of ['group first', 'others first', 'others when it is delivered']) {
-        const log: unknown[] = [];
-        let kept!: TaskGroup;
-        const task = start(host, function* () {
-          yield taskGroup(
-            body(function* (group: TaskGroup) {
-              kept = group;
-              group.createTask(
-                body(function* () {
-                  try {
-                    yield sleep(LONG);
-                  } finally {
-                    yield sleep(2);
-                    log.push('child');
-                  }
-                }),
-              );
-              if (state === 'waits') yield sleep(LONG);
-            }),
-          );
-          yield sleep(LONG);
-        });
-        await later(loop, 1);
-        if (order === 'others first') task.cancel('others');
-        kept.cancel('own');
-        if (order === 'group first') task.cancel('others');
-        if (order === 'others when it is delivered') {
-          await soon(loop);
-          await soon(loop);
-          task.cancel('others');
+  test.each(['waits', 'is through'])(
+    'C-51 others cancel in the turn of cancel(), while the body %s',
+    async (state) => {
+      await withLoop(async (loop) => {
+        for (const order of ['group first', 'others first', 'others when it is delivered']) {
+          const log: unknown[] = [];
+          let kept!: TaskGroup;
+          const task = start(host, function* () {
+            yield taskGroup(
+              body(function* (group: TaskGroup) {
+                kept = group;
+                group.createTask(
+                  body(function* () {
+                    try {
+                      yield sleep(LONG);
+                    } finally {
+                      yield sleep(2);
+                      log.push('child');
+                    }
+                  }),
+                );
+                if (state === 'waits') yield sleep(LONG);
+              }),
+            );
+            yield sleep(LONG);
+          });
+          await later(loop, 1);
+          if (order === 'others first') task.cancel('others');
+          kept.cancel('own');
+          if (order === 'group first') task.cancel('others');
+          if (order === 'others when it is delivered') {
+            await soon(loop);
+            await soon(loop);
+            task.cancel('others');
+          }
+          expect(isCancelled(await outcome(task)), order).toBe(true);
+          expect([task.cancelled(), task.cancelling(), log], order).toEqual([true, 1, ['child']]);
         }
-        expect(isCancelled(await outcome(task)), order).toBe(true);
-        expect([task.cancelled(), task.cancelling(), log], order).toEqual([true, 1, ['child']]);
-      }
-    });
-  });
+      });
+    },
+  );
 });
 
 test('C-52 a generator that is closed inside of its group goes bare, and its tasks are cancelled', async () => {

@@ -2,7 +2,16 @@
 // and what it expected and got. The last tests find public functions that the table forgets.
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as evloop from '../../src/index.js';
-import { EventLoop, ExceptionGroup, FifoPolicy, Future, LoopRemote, Runner, Task, TaskTracker } from '../../src/index.js';
+import {
+  EventLoop,
+  ExceptionGroup,
+  FifoPolicy,
+  Future,
+  LoopRemote,
+  Runner,
+  Task,
+  TaskTracker,
+} from '../../src/index.js';
 import type { CancelScope, TaskGroup, Timeout } from '../../src/index.js';
 import type { RemoteHandle, Server, Stream, TimerHandle, Transport } from '../../src/index.js';
 import { soon, stopped } from '../support/loop.js';
@@ -349,7 +358,10 @@ row('encodeDeadline', 'deadline', { types: noOptionalNumbers, ranges: [NaN] }, (
 row(
   'decodeDeadline',
   'header',
-  { types: [undefined, null, 5, {}], ranges: ['', '5', 'm', '123456789m', '5x', '-5m', '1.5S', ' 5m', '5m\n'] },
+  {
+    types: [undefined, null, 5, {}],
+    ranges: ['', '5', 'm', '123456789m', '5x', '-5m', '1.5S', ' 5m', '5m\n'],
+  },
   (_, value) => evloop.decodeDeadline(value),
 );
 
@@ -358,16 +370,24 @@ row(
 row('ExceptionGroup', 'message', { types: [undefined, null, 5, {}] }, (_, value) => {
   return new ExceptionGroup(value, [1]);
 });
-row('ExceptionGroup', 'errors', { types: [undefined, null, 5, 'text', {}, new Set([1])], ranges: [[]] }, (_, value) => {
-  return new ExceptionGroup('message', value);
-});
+row(
+  'ExceptionGroup',
+  'errors',
+  { types: [undefined, null, 5, 'text', {}, new Set([1])], ranges: [[]] },
+  (_, value) => {
+    return new ExceptionGroup('message', value);
+  },
+);
 for (const method of ['split', 'subgroup'] as const) {
   row(`ExceptionGroup.${method}`, 'condition', { types: noFunctions }, ({ errors }, value) =>
     errors[method](value),
   );
 }
-row('ExceptionGroup.derive', 'errors', { types: [undefined, null, 5, {}], ranges: [[]] }, ({ errors }, value) =>
-  errors.derive(value),
+row(
+  'ExceptionGroup.derive',
+  'errors',
+  { types: [undefined, null, 5, {}], ranges: [[]] },
+  ({ errors }, value) => errors.derive(value),
 );
 row('catchStar', 'handlers', { types: [undefined, ...noObjects] }, ({ errors }, value) =>
   evloop.catchStar(errors, value),

@@ -17,45 +17,48 @@ const logging = (log: unknown[], name: string): AsyncDisposable => ({
 });
 
 describe.each(Object.entries(forms))('%s', (_, form: Form) => {
-  test.each(['return', 'throw', 'cancel'])('async resources: released in reverse order on %s', async (end) => {
-    await withLoop(async (loop) => {
-      const log: unknown[] = [];
-      const task = start(form, function* () {
-        const stack = new AsyncDisposableStack();
-        try {
-          stack.use(logging(log, 'used'));
-          stack.use({ [Symbol.dispose]: () => log.push('synchronous') });
-          stack.adopt('adopted', async (value: string) => {
-            await sleep(1);
-            log.push(value);
-          });
-          stack.defer(() => void log.push('deferred'));
-          if (end === 'throw') throw new RangeError('body');
-          if (end === 'cancel') yield sleep(LONG);
-          return 'value';
-        } finally {
-          yield cleanup(
-            1000,
-            form(function* () {
-              yield ensureFuture(stack.disposeAsync());
-            }),
-          );
+  test.each(['return', 'throw', 'cancel'])(
+    'async resources: released in reverse order on %s',
+    async (end) => {
+      await withLoop(async (loop) => {
+        const log: unknown[] = [];
+        const task = start(form, function* () {
+          const stack = new AsyncDisposableStack();
+          try {
+            stack.use(logging(log, 'used'));
+            stack.use({ [Symbol.dispose]: () => log.push('synchronous') });
+            stack.adopt('adopted', async (value: string) => {
+              await sleep(1);
+              log.push(value);
+            });
+            stack.defer(() => void log.push('deferred'));
+            if (end === 'throw') throw new RangeError('body');
+            if (end === 'cancel') yield sleep(LONG);
+            return 'value';
+          } finally {
+            yield cleanup(
+              1000,
+              form(function* () {
+                yield ensureFuture(stack.disposeAsync());
+              }),
+            );
+          }
+        });
+        if (end === 'cancel') {
+          await later(loop, 1);
+          task.cancel();
+          // Again, while it releases.
+          await later(loop, 1);
+          task.cancel();
         }
+        const result = await outcome(task);
+        if (end === 'return') expect(result).toBe('value');
+        else if (end === 'throw') expect(result).toBeInstanceOf(RangeError);
+        else expect(isCancelled(result)).toBe(true);
+        expect(log).toEqual(['deferred', 'adopted', 'synchronous', 'used']);
       });
-      if (end === 'cancel') {
-        await later(loop, 1);
-        task.cancel();
-        // Again, while it releases.
-        await later(loop, 1);
-        task.cancel();
-      }
-      const result = await outcome(task);
-      if (end === 'return') expect(result).toBe('value');
-      else if (end === 'throw') expect(result).toBeInstanceOf(RangeError);
-      else expect(isCancelled(result)).toBe(true);
-      expect(log).toEqual(['deferred', 'adopted', 'synchronous', 'used']);
-    });
-  });
+    },
+  );
 });
 
 test('async resources: what releasing throws is aggregated, and nothing is left out', async () => {

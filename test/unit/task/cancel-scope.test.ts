@@ -304,7 +304,12 @@ describe.each(pairs)('%s', (_, host, body) => {
       task.cancel('why');
       expect(isCancelled(await outcome(task))).toBe(true);
       expect(log[0]).toBe('TimeoutError');
-      expect(log.slice(1, 3)).toEqual(expect.arrayContaining([['child', undefined], ['body', undefined]]));
+      expect(log.slice(1, 3)).toEqual(
+        expect.arrayContaining([
+          ['child', undefined],
+          ['body', undefined],
+        ]),
+      );
       expect(log.slice(3)).toEqual(['ExceptionGroup', ['task', 'why']]);
     });
   });
@@ -360,7 +365,10 @@ describe.each(pairs)('%s', (_, host, body) => {
         const log: unknown[] = [];
         if (isEarly) controller.abort('signal');
         const task = start(host, function* () {
-          yield cancelScope({ signal: controller.signal }, body(() => waits(log, 'body')));
+          yield cancelScope(
+            { signal: controller.signal },
+            body(() => waits(log, 'body')),
+          );
           return 'behind';
         });
         await later(loop, 1);

@@ -35,8 +35,15 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async () => {
       const log: unknown[] = [];
       const task = run(function* (group) {
-        const first = group.createTask(after(2, () => log.push('task')), { name: 'first' });
-        log.push(group.size, [...group.tasks].map((it) => it.name), first.name);
+        const first = group.createTask(
+          after(2, () => log.push('task')),
+          { name: 'first' },
+        );
+        log.push(
+          group.size,
+          [...group.tasks].map((it) => it.name),
+          first.name,
+        );
         yield sleep(0);
         return 'value';
       });
@@ -165,7 +172,7 @@ describe.each(pairs)('%s', (_, host, body) => {
     });
   });
 
-  test('start-and-ready: an error before is thrown to the caller, one afterwards is the group\'s', async () => {
+  test("start-and-ready: an error before is thrown to the caller, one afterwards is the group's", async () => {
     await withLoop(async () => {
       const before = run(function* (group) {
         try {
