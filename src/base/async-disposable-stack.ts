@@ -144,6 +144,5 @@ class OwnStack implements AsyncDisposable {
  * ```
  * @source ECMAScript, explicit resource management; CPython 3.13 `contextlib.AsyncExitStack`
  */
-export const AsyncDisposableStack: AsyncDisposableStackConstructor =
-  engine.AsyncDisposableStack ?? (OwnStack);
+export const AsyncDisposableStack: AsyncDisposableStackConstructor = engine.AsyncDisposableStack ?? OwnStack;
 export type AsyncDisposableStack = InstanceType<AsyncDisposableStackConstructor>;
