@@ -3,6 +3,7 @@ import { invalidReturnValue } from '../base/errors.js';
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { CancelledTask } from './cancellation.js';
+import type { Awaitable } from './awaitable.js';
 import { isGenerator, isGeneratorFunction, isThenable, type GeneratorCoroutine } from './coroutine.js';
 import type { Frame } from './frame.js';
 import { stopAt, type Suspension, type Waiter } from './suspension.js';
@@ -34,8 +35,10 @@ export function runBody<A extends readonly unknown[], T>(
   if (isGeneratorFunction(body)) return body(...args) as Generator<unknown, T, unknown>;
   const result: unknown = callAsync(body, task, args);
   if (isGenerator(result)) return result as GeneratorCoroutine<T>;
-  if (isThenable(result)) return new BodyWait(task._loop, result as PromiseLike<T>);
-  throw invalidReturnValue('body', 'a generator or a promise', result);
+  if (!isThenable(result)) throw invalidReturnValue('body', 'a generator or a promise', result);
+  // A function that only hands on what it would wait for: the task waits for that.
+  if (Symbol.iterator in result) return result as Awaitable<T>;
+  return new BodyWait(task._loop, result as PromiseLike<T>);
 }
 
 // Up to its first await the function runs here: as code of the task, but not as that of a generator.
