@@ -3,7 +3,8 @@
 // `node scripts/features.mjs` writes the file; with `--check` it only compares and exits with 1 when the file
 // is stale. docs/features.json names the features. A test belongs to a feature when its name, or that of a
 // `describe` around it, begins with the feature's name and a colon or with the number of one of its traps;
-// for tests with other names, `tests` has entries `file: regular expression`. A test that is skipped is none.
+// for tests with other names, `tests` has entries `file or folder: regular expression`. A test that is skipped
+// is none.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import process from 'node:process';
@@ -111,7 +112,8 @@ function isShownBy(entry) {
     throw new Error(`docs/features.json: what is ${entry}?`);
   }
   const pattern = new RegExp(expression);
-  return ({ file, names }) => file === `${name}.test.ts` && names.some((text) => pattern.test(text));
+  return ({ file, names }) =>
+    (file === `${name}.test.ts` || file.startsWith(`${name}/`)) && names.some((text) => pattern.test(text));
 }
 
 /**
