@@ -14,7 +14,7 @@ async function settled(call: () => PromiseLike<unknown>): Promise<unknown> {
 
 function* ends(name: string): Generator<unknown, void, unknown> {
   try {
-    yield* sleep(0) as Awaitable<void>;
+    yield* sleep(0);
     log(name, 'waits');
     yield* future();
   } finally {

@@ -878,17 +878,20 @@ export const tasks: Suite = {
             log(a.cancelling(), b.cancelling())
       `,
       *main() {
+        function* cleanUp(name: string) {
+          try {
+            yield* sleep(20);
+            log(name, 'cleaned up');
+          } catch (error) {
+            log(name, 'interrupted', error);
+            throw error;
+          }
+        }
         function* child(name: string) {
           try {
             yield* sleep(1000);
           } finally {
-            try {
-              yield* sleep(20);
-              log(name, 'cleaned up');
-            } catch (error) {
-              log(name, 'interrupted', error);
-              throw error;
-            }
+            yield* cleanUp(name);
           }
         }
         const [a, b] = [createTask(child('a')), createTask(child('b'))];
@@ -1064,9 +1067,10 @@ export const tasks: Suite = {
           return task;
         }
         const first = yield* create('first');
-        let second!: Task<void>;
-        f.addDoneCallback(() => log(first.cancel(), second!.cancel()));
-        second = yield* create('second');
+        const tasks = [first];
+        f.addDoneCallback(() => log(...tasks.map((task) => task.cancel())));
+        const second = yield* create('second');
+        tasks.push(second);
         f.setResult(1);
         yield* sleep(10);
         log(state(first), state(second));

@@ -772,7 +772,9 @@ export const several: readonly Program[] = [
     *main() {
       const tasks = [createTask(ends('a', 20)), createTask(ends('b', 10))];
       const gets = createTask(async () => {
-        for await (const task of asCompleted(tasks)) log('got', tasks.indexOf(task), task);
+        for await (const task of asCompleted(tasks)) {
+          log('got', tasks.indexOf(task as (typeof tasks)[0]), task);
+        }
       });
       yield* gets;
     },

@@ -440,11 +440,6 @@ export const timeouts: Suite = {
         yield* sleep(0);
         log('goes on');
       },
-      deviation: {
-        reason:
-          'a value wins by default, so each waits a turn; the outer one has interrupted by then and the inner one stands back',
-        trace: ['10ms/3 inner CancelledError no 1', '10ms/3 outer TimeoutError yes 0', '10ms/4 goes on'],
-      },
     },
     {
       name: 'a value that is ready when the time is up',

@@ -3,7 +3,7 @@
 const REASONS: readonly [reason: string, cases: RegExp][] = [
   [
     'I/O, which test/unit/io covers',
-    /create_(connection|server|unix|datagram|ssl)|_connection|pipe|pty|trsock|Sendfile|sendfile|SocketTests|TestSelectorUtils|TestServer|TestAbstractServer|ipaddr|getnameinfo|port_parameter|datagram|accept|server_close|reader_callback|writer_callback|fds|accepted_socket|BaseLoopSock/,
+    /create_(connection|server|unix|datagram|ssl)|_connection|pipe|(read|write|bidirectional)_pty|trsock|Sendfile|sendfile|SocketTests|TestSelectorUtils|TestServer|TestAbstractServer|ipaddr|getnameinfo|port_parameter|datagram|accept_connection|server_close|reader_callback|writer_callback|fds|accepted_socket|BaseLoopSock/,
   ],
   ['subprocesses', /[Ss]ubprocess/],
   ['signals, which test/unit/signals.test.ts covers', /signal|interrupt|keyboard_interrupt/],
@@ -20,7 +20,7 @@ const REASONS: readonly [reason: string, cases: RegExp][] = [
   ],
   ['generators of Python: StopIteration, yield from', /stop_iteration|yield_from/],
   [
-    'when garbage is collected, and reports that depend on it; test/unit/task/unretrieved.test.ts',
+    'when garbage is collected, and reports that depend on it; test/unit/task/task.test.ts',
     /never_retrieved|tb_logger|log_traceback|destroyed_pending|_by_gc/,
   ],
   ['tracebacks and debug mode', /traceback|debug|get_stack|log_slow|call_coroutine|print_stack/],

@@ -131,7 +131,7 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
   if (value instanceof Error) return showError(value);
   if (isFuture(value)) return state(value);
-  return typeof value === 'object' ? inspect(value) : String(value as string | number);
+  return typeof value === 'string' ? value : inspect(value);
 }
 
 function showError(error: Error): string {

@@ -34,12 +34,18 @@ async function drive(
 ): Promise<void> {
   const { loop } = run;
   const main = loop.createTask(coroutine);
-  for (let turns = 0; !isIdle(loop); turns++) {
+  for (let turns = 0; !(await isOver(loop)); turns++) {
     if (turns > TURN_LIMIT) throw new Error('the program does not come to rest');
     run.turn = moveClock(loop, clock) ? 1 : run.turn + 1;
     await oneTurn(loop);
   }
   if (state(main) !== 'result none') log('main:', main);
+}
+
+// What async functions do goes on in promise jobs, which may have something to run yet.
+async function isOver(loop: EventLoop): Promise<boolean> {
+  if (isIdle(loop)) await new Promise((resolve) => setImmediate(resolve));
+  return isIdle(loop);
 }
 
 function isIdle(loop: EventLoop): boolean {
