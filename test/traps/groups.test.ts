@@ -561,7 +561,7 @@ describe.each(pairs)('%s', (_, host, body) => {
             );
             yield sleep(LONG);
           });
-          await later(loop, 1);
+          for (let turn = 0; turn < 6; turn++) await soon(loop);
           if (order === 'others first') task.cancel('others');
           kept.cancel('own');
           if (order === 'group first') task.cancel('others');
