@@ -3,7 +3,13 @@
 // An async function awaits several futures at once where it uses `Promise.all` and the like, so its
 // task has a list of these.
 import { Handle, KIND_ASYNC_STEP } from '../core/handle.js';
-import { cancelInFrame, isCancelDue, passOnAtWait, takeCancellation } from './cancellation.js';
+import {
+  cancelInFrame,
+  cancelRequests,
+  isCancelDue,
+  passOnAtWait,
+  takeCancellation,
+} from './cancellation.js';
 import type { Frame } from './frame.js';
 import { State } from './future-state.js';
 import { Half, rejectHalf, settleHalf, type HalfNative, type Resolve } from './native-half.js';
@@ -14,7 +20,6 @@ import { trackedBranch, trackedTask } from './tracking.js';
 /** What a task knows of the awaits of its async function. @internal */
 export interface AwaitingTask extends SwallowingTask {
   _firstAwait: AwaitLink | null;
-  readonly _cancelRequests: number;
   done(): boolean;
 }
 
@@ -71,7 +76,7 @@ export abstract class AwaitLink extends Handle {
 
   /** After the task began to wait: delivers a cancellation that is due. */
   cancelIfDue(task: AwaitingTask): void {
-    if (task._cancelRequests > 0) noteWait(task, this.future, this.frame);
+    if (cancelRequests(task) > 0) noteWait(task, this.future, this.frame);
     if (isCancelDue(task, this.frame) && passOnAtWait(task, this.future)) return;
     if (this.frame !== null) cancelInFrame(this.frame, this.future);
   }

@@ -17,10 +17,41 @@ export interface CancelledTask extends Waiter {
   readonly _firstAwait: CancelledAwait | null;
   readonly _isTracked: boolean;
   readonly _frame: Frame | null;
-  readonly _cancelReason: unknown;
-  _mustCancel: boolean;
-  _delivery: Suspension | true | null;
-  _cancelOrigin: Frame | null;
+  _cancellation: Cancellation | null;
+}
+
+/** What is kept of a task that somebody cancels or can cancel by a signal; most tasks have none. @internal */
+export class Cancellation {
+  /** Requests that were not taken back. */
+  requests = 0;
+  /** One is on its way to what the task waits for. */
+  isPassingOn = false;
+  /** It is to be thrown in at the next step. */
+  isDue = false;
+  reason: unknown = undefined;
+  /** What it is meant for, if that is not the whole task. */
+  origin: Frame | null = null;
+  /** What it went to, or that it was thrown in. */
+  delivery: Suspension | true | null = null;
+  /** Of the task's own signal. */
+  controller: AbortController | null = null;
+  /** By which others cancel the task. */
+  signal: AbortSignal | null = null;
+}
+
+/** The one of `task`; made on first use. @internal */
+export function cancellationOf(task: CancelledTask): Cancellation {
+  return (task._cancellation ??= new Cancellation());
+}
+
+/** Whether a cancellation of `task` was kept, because nothing took it on. @internal */
+export function isCancelKept(task: CancelledTask): boolean {
+  return task._cancellation !== null && task._cancellation.isDue;
+}
+
+/** Requests to cancel `task` that were not taken back. @internal */
+export function cancelRequests(task: CancelledTask): number {
+  return task._cancellation === null ? 0 : task._cancellation.requests;
 }
 
 interface CancelledAwait extends Handle {
@@ -38,7 +69,7 @@ export function cancelAwaited(task: CancelledTask, within: Frame | null, reason:
   const waiting = task._waiting;
   if (waiting !== null && waiting._keepsResult !== true) {
     if (isCancelDeferred(task._frame, task, within)) return false;
-    task._delivery = waiting;
+    cancellationOf(task).delivery = waiting;
     return waiting.cancel(reason);
   }
   let isPassedOn = false;
@@ -48,7 +79,7 @@ export function cancelAwaited(task: CancelledTask, within: Frame | null, reason:
     const isMeant = (within === null || isWithin(within, frame)) && !isCancelDeferred(frame, task, within);
     if (isMeant && future.cancel(reason)) {
       isPassedOn = true;
-      task._delivery = future;
+      cancellationOf(task).delivery = future;
     }
     wait = next;
   }
@@ -72,7 +103,8 @@ export function cancelWithin(task: CancelledTask, scope: Frame, reason: unknown)
 
 /** Whether a cancellation that was kept is to be thrown into code of `task` in `frame`. @internal */
 export function isCancelDue(task: CancelledTask, frame: Frame | null): boolean {
-  return task._mustCancel && !isCancelDeferred(frame, task, task._cancelOrigin);
+  const cancellation = task._cancellation;
+  return cancellation !== null && cancellation.isDue && !isCancelDeferred(frame, task, cancellation.origin);
 }
 
 /** What begins to wait in a scope that was cancelled waits no more. @internal */
@@ -111,31 +143,35 @@ export function breakCircle(task: CancelledTask): void {
 
 /** Delivers a cancellation that was held up, if the task waits for something now. @internal */
 export function deliverCancellation(task: CancelledTask): void {
-  if (!task._mustCancel) return;
-  if (cancelAwaited(task, task._cancelOrigin, task._cancelReason)) clearCancellation(task);
+  const cancellation = task._cancellation;
+  if (cancellation === null || !cancellation.isDue) return;
+  if (cancelAwaited(task, cancellation.origin, cancellation.reason)) clearCancellation(task);
 }
 
 /** Keeps the cancellation, which is meant for a frame or the whole task, until it can be delivered. @internal */
 export function requestCancellation(task: CancelledTask, within: Frame | null): void {
+  const cancellation = cancellationOf(task);
   // What comes from inside of a shield is not held up by a request from outside that was before it.
-  if (within !== null || !task._mustCancel) task._cancelOrigin = within;
-  if (task._mustCancel) return;
-  task._mustCancel = true;
+  if (within !== null || !cancellation.isDue) cancellation.origin = within;
+  if (cancellation.isDue) return;
+  cancellation.isDue = true;
   if (task._isTracked) undelivered.count++;
 }
 
 /** The cancellation is delivered, or withdrawn. @internal */
 export function clearCancellation(task: CancelledTask): void {
-  if (!task._mustCancel) return;
-  task._mustCancel = false;
-  task._cancelOrigin = null;
+  const cancellation = task._cancellation;
+  if (cancellation === null || !cancellation.isDue) return;
+  cancellation.isDue = false;
+  cancellation.origin = null;
   if (task._isTracked) undelivered.count--;
 }
 
 /** What `task` begins to wait for takes the cancellation on, if one is due. @internal */
 export function passOnAtWait(task: CancelledTask, wait: Suspension): boolean {
-  if (!wait.cancel(task._cancelReason)) return false;
-  task._delivery = wait;
+  const cancellation = cancellationOf(task);
+  if (!wait.cancel(cancellation.reason)) return false;
+  cancellation.delivery = wait;
   clearCancellation(task);
   return true;
 }
@@ -143,11 +179,12 @@ export function passOnAtWait(task: CancelledTask, wait: Suspension): boolean {
 /** The error to throw into a task that was waiting for `awaited`. @internal */
 export function takeCancellation(task: CancelledTask, awaited: Suspension | null): unknown {
   clearCancellation(task);
-  task._delivery = true;
+  const cancellation = cancellationOf(task);
+  cancellation.delivery = true;
   // The error of what was waited for is lost, and read.
   if (awaited?.cancelled() === true) return awaited._readError();
   awaited?._lose();
-  return new CancelledError(task._cancelReason);
+  return new CancelledError(cancellation.reason);
 }
 
 /**

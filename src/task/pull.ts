@@ -1,5 +1,6 @@
 // One step of an async iterator, as something that a task can wait for and cancel.
 import type { LoopCore } from '../core/loop.js';
+import { isCancelKept } from './cancellation.js';
 import { ChildHandle, swallow, type Parent } from './child.js';
 import { createTaskOn } from './create.js';
 import { State } from './future-state.js';
@@ -42,7 +43,7 @@ export class Pull<T> extends StepFuture<IteratorResult<T>> implements Parent {
   // Whether the cancellation is neither thrown in the iterator nor on its way there.
   _isDeaf(): boolean {
     const task = this._task;
-    return task._mustCancel && task._firstAwait === null && !task._isOperating;
+    return isCancelKept(task) && task._firstAwait === null && !task._isOperating;
   }
 
   _abandonIfDeaf(reason: unknown): void {

@@ -9,17 +9,13 @@ import type { LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import { cancelOnAbort, ignoreAbort } from './abort.js';
 import {
+  type CancelledTask,
+  cancelRequests,
   cancelWithin,
   deliverCancellation,
   requestCancellation,
-  type CancelledTask,
 } from './cancellation.js';
 import { cancellingFrame, PlainFrame } from './frame.js';
-
-/** What is known here of a task. */
-interface ScopedTask extends CancelledTask {
-  readonly _cancelRequests: number;
-}
 
 /** How a scope begins. */
 export interface CancelScopeOptions {
@@ -38,10 +34,10 @@ export interface CancelScopeOptions {
  */
 export class CancelScope extends PlainFrame {
   readonly #loop: LoopCore;
-  readonly #task: ScopedTask;
+  readonly #task: CancelledTask;
   readonly #cancelling: number;
   readonly #signal: AbortSignal | null;
-  #members: Set<ScopedTask> | null = null;
+  #members: Set<CancelledTask> | null = null;
   #isShield: boolean;
   #deadline: number;
   #timer: TimerHandle | null = null;
@@ -51,11 +47,11 @@ export class CancelScope extends PlainFrame {
   #reason: unknown;
 
   /** @internal */
-  constructor(loop: LoopCore, task: ScopedTask, options: CancelScopeOptions) {
+  constructor(loop: LoopCore, task: CancelledTask, options: CancelScopeOptions) {
     super(task._frame);
     this.#loop = loop;
     this.#task = task;
-    this.#cancelling = task._cancelRequests;
+    this.#cancelling = cancelRequests(task);
     this.#isShield = options.shield === true;
     this.#deadline = options.deadline ?? Infinity;
     this.#signal = options.signal ?? null;
@@ -150,14 +146,14 @@ export class CancelScope extends PlainFrame {
 
   /** @internal */
   override _addMember(task: unknown): void {
-    (this.#members ??= new Set()).add(task as ScopedTask);
+    (this.#members ??= new Set()).add(task as CancelledTask);
   }
 
   /** @internal */
   override _removeMember(task: unknown): void {
     // The scope around a whole task ends with it.
     if (task === this.#task) this._exit(undefined, false);
-    else this.#members?.delete(task as ScopedTask);
+    else this.#members?.delete(task as CancelledTask);
   }
 
   /** Whether `error` ends the task that this scope is around, and was its doing. @internal */
@@ -192,11 +188,11 @@ export class CancelScope extends PlainFrame {
   #isOwnDoing(): boolean {
     if (!this.#isCancelled) return false;
     if (this.#isShield) return true;
-    return this.#task._cancelRequests <= this.#cancelling && cancellingFrame(this._parent) === null;
+    return cancelRequests(this.#task) <= this.#cancelling && cancellingFrame(this._parent) === null;
   }
 
   #isHoldingUp(): boolean {
-    return this.#isShield && this.#task._cancelRequests > this.#cancelling;
+    return this.#isShield && cancelRequests(this.#task) > this.#cancelling;
   }
 }
 

@@ -46,7 +46,7 @@ export function noteWait(task: SwallowingTask, wait: Suspension | null, frame: F
 }
 
 function isDelivered(task: SwallowingTask): boolean {
-  const delivery = task._delivery;
+  const delivery = task._cancellation?.delivery;
   return delivery === true || delivery?.cancelled() === true;
 }
 
@@ -63,7 +63,7 @@ export function noteValue(task: SwallowingTask): void {
 
 /** `task` is done, or every request was taken back. @internal */
 export function forgetDelivery(task: SwallowingTask): void {
-  task._delivery = null;
+  if (task._cancellation !== null) task._cancellation.delivery = null;
   remembered.delete(task);
 }
 
@@ -94,7 +94,7 @@ function report(task: SwallowingTask, message: string, site: string | undefined)
   const loop = task._loop;
   const hook = task._room.onSwallowedCancel as ((info: Swallowed) => void) | null;
   if (hook !== null) {
-    const info: Swallowed = { task, reason: task._cancelReason };
+    const info: Swallowed = { task, reason: task._cancellation?.reason };
     try {
       hook(site === undefined ? info : { ...info, site });
     } catch (exception) {

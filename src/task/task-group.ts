@@ -4,6 +4,7 @@
 // and the body: by a request to cancel the task that runs it, which is taken back at the end. Others
 // who cancel that task are told apart by the count, as in asyncio.
 import { CancelledError, FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
+import { cancelRequests, isCancelKept } from './cancellation.js';
 import { ExceptionGroup } from '../base/exception-group.js';
 import { validateFunction, validateObject, validateOneOf } from '../base/validate.js';
 import { Handle, KIND_STEP } from '../core/handle.js';
@@ -89,8 +90,8 @@ export class TaskGroup extends PlainFrame {
     super(host._frame);
     this.#loop = loop;
     this.#host = host;
-    this.#cancelling = host._cancelRequests;
-    this.#heard = host._cancelRequests;
+    this.#cancelling = cancelRequests(host);
+    this.#heard = cancelRequests(host);
     this.#isCollecting = options?.onError === 'collect';
   }
 
@@ -246,7 +247,7 @@ export class TaskGroup extends PlainFrame {
 
   #noteHeard(): void {
     const host = this.#host;
-    if (!host._mustCancel) this.#heard = host._cancelRequests - (this.#isHostCancelled ? 1 : 0);
+    if (!isCancelKept(host)) this.#heard = cancelRequests(host) - (this.#isHostCancelled ? 1 : 0);
   }
 
   /** @internal */
@@ -296,8 +297,8 @@ export class TaskGroup extends PlainFrame {
     const left = host.uncancel();
     if (left <= this.#cancelling) return null;
     // One that came while the group's own was on its way was delivered with that.
-    if (cancellation !== null || left <= this.#heard || host._mustCancel) return cancellation;
-    return new CancelledError(host._cancelReason);
+    if (cancellation !== null || left <= this.#heard || isCancelKept(host)) return cancellation;
+    return new CancelledError(host._cancellation?.reason);
   }
 
   // Waits for all, however often the task is cancelled; returns the cancellation that ended the group.
@@ -339,8 +340,8 @@ export class TaskGroup extends PlainFrame {
   #toGroup(): ExceptionGroup {
     const host = this.#host;
     // Somebody else cancelled as well: the next wait of the task hears of it.
-    if (host._cancelRequests > 0) {
-      const reason = host._cancelReason;
+    if (cancelRequests(host) > 0) {
+      const reason = host._cancellation?.reason;
       host.uncancel();
       host.cancel(reason);
     }

@@ -21,8 +21,12 @@ import {
   breakCircle,
   cancelAwaited,
   cancelInFrame,
-  isCancelDue,
+  type Cancellation,
+  cancellationOf,
+  cancelRequests,
   clearCancellation,
+  isCancelDue,
+  isCancelKept,
   passOnAtWait,
   requestCancellation,
   takeCancellation,
@@ -91,8 +95,6 @@ export class Task<T> implements Linked<Task<unknown>> {
   // A number until somebody wants to know the name.
   /** @internal */
   declare _name: string | number;
-  /** @internal */
-  declare readonly _room: TaskRoom<Task<unknown>, unknown>;
   // Each null where it does not apply, and all once the task is done.
   /** @internal */
   declare _generator: GeneratorCoroutine<T> | null;
@@ -116,30 +118,10 @@ export class Task<T> implements Linked<Task<unknown>> {
   /** @internal */
   declare _frame: Frame | null;
   /** @internal */
-  declare _cancelRequests: number;
-  // A cancellation is on its way to what the task waits for.
-  /** @internal */
-  declare _isPassingOn: boolean;
-  // A cancellation is to be thrown in at the next step.
-  /** @internal */
-  declare _mustCancel: boolean;
-  /** @internal */
-  declare _cancelReason: unknown;
-  // What the cancellation went to, or that it was thrown in.
-  /** @internal */
-  declare _delivery: Suspension | true | null;
-  // What it is meant for, if that is not the whole task.
-  /** @internal */
-  declare _cancelOrigin: Frame | null;
+  declare _cancellation: Cancellation | null;
   // An error is to be thrown in at the next step.
   /** @internal */
   declare _mistake: Error | null;
-  /** @internal */
-  declare _controller: AbortController | null;
-  /** @internal */
-  declare _cancelSignal: AbortSignal | null;
-  /** @internal */
-  declare _context: ContextSnapshot | null;
   /** @internal */
   declare _previousTask: Task<unknown> | null;
   /** @internal */
@@ -158,27 +140,20 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (options !== undefined) validateTaskOptions(options);
     const isFunction = typeof coroutine === 'function';
     this._name = options?.name ?? ++tasksNamed;
-    this._room = roomOf(loop);
     this._generator = isFunction ? null : toBuiltInGenerator(coroutine);
     this._function = isFunction ? coroutine : null;
-    const context = options?.context;
-    this._context = loop._hasTaskResources ? makeTaskContext(context) : (context ?? captureContext());
+    const context = loop._hasTaskResources
+      ? makeTaskContext(options?.context)
+      : (options?.context ?? captureContext());
     const kind = !isFunction || isGeneratorFunction(coroutine) ? KIND_STEP : KIND_ASYNC_STEP;
-    this._handle = new StepHandle(kind, this._context, this);
+    this._handle = new StepHandle(kind, context, this);
     this._waiting = options?.startOnCancel === true ? beforeStart(loop) : null;
     this._firstAwait = null;
     this._isTracked = false;
     this._isOperating = false;
     this._frame = options?._frame ?? null;
-    this._cancelRequests = 0;
-    this._isPassingOn = false;
-    this._mustCancel = false;
-    this._cancelReason = undefined;
-    this._delivery = null;
-    this._cancelOrigin = null;
+    this._cancellation = null;
     this._mistake = null;
-    this._controller = null;
-    this._cancelSignal = null;
     this._previousTask = null;
     this._nextTask = null;
     this._room.tasks.add(this);
@@ -188,7 +163,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     }
     const signal = options?.signal;
     if (signal !== undefined) {
-      this._cancelSignal = signal;
+      cancellationOf(this).signal = signal;
       cancelOnAbort(signal, this);
     }
     if (options?.eagerStart === true && loop.isRunning()) this._startEagerly();
@@ -236,6 +211,16 @@ export class Task<T> implements Linked<Task<unknown>> {
   }
 
   /** @internal */
+  get _context(): ContextSnapshot | null {
+    return this._handle.context;
+  }
+
+  /** @internal */
+  get _room(): TaskRoom<Task<unknown>, unknown> {
+    return roomOf(this._loop);
+  }
+
+  /** @internal */
   _kind(): string {
     return 'Task';
   }
@@ -244,7 +229,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   _describe(): string {
     const name = inspect(this.name);
     const awaited = this._awaited;
-    const state = this._cancelRequests > 0 && !this.done() ? 'cancelling' : this._describeState();
+    const state = cancelRequests(this) > 0 && !this.done() ? 'cancelling' : this._describeState();
     if (awaited === undefined) return `<Task ${name} ${state}>`;
     const target = awaited instanceof Task ? `<Task ${inspect(awaited.name)}>` : `<${awaited._kind()}>`;
     return `<Task ${name} ${state} awaiting ${target}>`;
@@ -306,24 +291,26 @@ export class Task<T> implements Linked<Task<unknown>> {
   /** {@link Task.cancel} of what goes on in a frame; elsewhere async functions of the task go on. @internal */
   _cancelWithin(frame: Frame | null, reason: unknown): boolean {
     if (this.done()) return false;
-    if (this._isPassingOn) {
+    const cancellation = cancellationOf(this);
+    if (cancellation.isPassingOn) {
       breakCircle(this);
       return true;
     }
-    this._cancelRequests++;
-    const told = this._controller === null ? reason : abortSignal(this, this._controller, reason);
+    cancellation.requests++;
+    const { controller } = cancellation;
+    const told = controller === null ? reason : abortSignal(this, controller, reason);
     // What is meant for a part is taken back at its end; a reason that was there before is not.
-    if (frame === null || this._cancelRequests === 1) this._cancelReason = told;
-    this._isPassingOn = true;
+    if (frame === null || cancellation.requests === 1) cancellation.reason = told;
+    cancellation.isPassingOn = true;
     const isPassedOn = cancelAwaited(this, frame, told);
-    this._isPassingOn = false;
+    cancellation.isPassingOn = false;
     if (!isPassedOn) requestCancellation(this, frame);
     return true;
   }
 
   /** How many cancellations were requested and not taken back. */
   cancelling(): number {
-    return this._cancelRequests;
+    return cancelRequests(this);
   }
 
   /**
@@ -336,12 +323,14 @@ export class Task<T> implements Linked<Task<unknown>> {
    * @source CPython 3.13 `Task.uncancel`
    */
   uncancel(): number {
-    if (this._cancelRequests > 0 && --this._cancelRequests === 0) {
+    const cancellation = this._cancellation;
+    if (cancellation === null) return 0;
+    if (cancellation.requests > 0 && --cancellation.requests === 0) {
       clearCancellation(this);
       forgetDelivery(this);
-      if (this._controller?.signal.aborted === true) this._controller = null;
+      if (cancellation.controller?.signal.aborted === true) cancellation.controller = null;
     }
-    return this._cancelRequests;
+    return cancellation.requests;
   }
 
   /**
@@ -349,13 +338,14 @@ export class Task<T> implements Linked<Task<unknown>> {
    * Made when it is first read.
    */
   get signal(): AbortSignal {
-    if (this._controller === null) {
-      this._controller = new AbortController();
-      if (this._cancelRequests > 0) {
-        this._cancelReason = abortSignal(this, this._controller, this._cancelReason);
+    const cancellation = cancellationOf(this);
+    if (cancellation.controller === null) {
+      cancellation.controller = new AbortController();
+      if (cancellation.requests > 0) {
+        cancellation.reason = abortSignal(this, cancellation.controller, cancellation.reason);
       }
     }
-    return this._controller.signal;
+    return cancellation.controller.signal;
   }
 
   // Running
@@ -406,7 +396,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   }
 
   _pause(): void {
-    if (this._cancelRequests > 0) noteWait(this, null, this._frame);
+    if (cancelRequests(this) > 0) noteWait(this, null, this._frame);
     if (this._frame !== null) this._mistake = this._dueInFrame(this._frame);
     this._loop._push(this._handle);
   }
@@ -421,7 +411,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   _beTracked(): void {
     if (this._isTracked) return;
     this._isTracked = true;
-    if (this._mustCancel) undelivered.count++;
+    if (isCancelKept(this)) undelivered.count++;
   }
 
   _stopAt(value: unknown): void {
@@ -436,7 +426,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
-    if (this._cancelRequests > 0) noteWait(this, future, this._frame);
+    if (cancelRequests(this) > 0) noteWait(this, future, this._frame);
     if (isCancelDue(this, this._frame) && passOnAtWait(this, future)) return;
     if (this._frame !== null) cancelInFrame(this._frame, future);
   }
@@ -448,7 +438,7 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   // The first step of a function
   _start(): void {
-    if (this._mustCancel && this._waiting === null) return this._endCancelled(takeCancellation(this, null));
+    if (isCancelKept(this) && this._waiting === null) return this._endCancelled(takeCancellation(this, null));
     const { _waiting: waiting } = this;
     this._waiting = null;
     const loop = this._loop;
@@ -490,7 +480,7 @@ export class Task<T> implements Linked<Task<unknown>> {
   _driveUntracked(generator: GeneratorCoroutine<T>): void {
     stopUnneededTracking();
     this._isTracked = false;
-    if (this._mustCancel) undelivered.count--;
+    if (isCancelKept(this)) undelivered.count--;
     this._handle = new StepHandle(KIND_STEP, this._context, this);
     this._drive(toBuiltInGenerator(generator));
   }
@@ -513,17 +503,17 @@ export class Task<T> implements Linked<Task<unknown>> {
   // Ending
 
   _finish(value: T): void {
-    if (this._mustCancel) return this._endCancelled(takeCancellation(this, null));
-    if (this._cancelRequests > 0) noteValue(this);
+    if (isCancelKept(this)) return this._endCancelled(takeCancellation(this, null));
+    if (cancelRequests(this) > 0) noteValue(this);
     this._leave();
     this._settleResult(value);
   }
 
   _fail(error: unknown): void {
     if (isCancelled(error)) return this._endCancelled(error);
-    const signal = this._controller?.signal;
+    const signal = this._cancellation?.controller?.signal;
     if (signal !== undefined && isAbortOf(signal, error)) {
-      return this._endCancelled(new CancelledError(this._cancelReason));
+      return this._endCancelled(new CancelledError(this._cancellation?.reason));
     }
     this._leave();
     this._settleFailed(error);
@@ -538,10 +528,16 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._settleCancelled(error);
   }
 
+  _leaveCancellation(cancellation: Cancellation): void {
+    clearCancellation(this);
+    if (cancellation.requests > 0) forgetDelivery(this);
+    if (cancellation.signal !== null) ignoreAbort(cancellation.signal, this);
+    cancellation.signal = null;
+  }
+
   // Lets go of everything that is of no use to a task that is done.
   _leave(): void {
-    clearCancellation(this);
-    if (this._cancelRequests > 0) forgetDelivery(this);
+    if (this._cancellation !== null) this._leaveCancellation(this._cancellation);
     this._generator = null;
     this._function = null;
     this._waiting = null;
@@ -549,10 +545,6 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (this._frame !== null) {
       leaveMembers(this._frame, this);
       this._frame = null;
-    }
-    if (this._cancelSignal !== null) {
-      ignoreAbort(this._cancelSignal, this);
-      this._cancelSignal = null;
     }
     // A task outlives its loop when its promise does; it is in no list then.
     if (!this._loop.isClosed()) this._room.tasks.remove(this);

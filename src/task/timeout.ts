@@ -9,7 +9,7 @@ import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
 import { runBody, type Body } from './body.js';
-import { hasBodyEnded, isWakingUp } from './cancellation.js';
+import { cancelRequests, hasBodyEnded, isWakingUp } from './cancellation.js';
 import { requireRunningLoop } from './current.js';
 import { PlainFrame } from './frame.js';
 import { operate, steppingTask, type Steps } from './operation.js';
@@ -58,7 +58,7 @@ export class Timeout extends PlainFrame {
     super(task._frame);
     this.#loop = loop;
     this.#task = task;
-    this.#cancelling = task._cancelRequests;
+    this.#cancelling = cancelRequests(task);
     this.#isStrict = isStrict;
     if (when !== null) this.#schedule(when);
   }

@@ -629,7 +629,7 @@ test('an async function gets a signal if it declares one, and the task', async (
   await loop.settle();
   expect(task.result()).toEqual([task.signal, task]);
   expect(generator.result()).toEqual([generator.signal, generator]);
-  expect(lazy._controller).toBeNull();
+  expect(lazy._cancellation?.controller ?? null).toBeNull();
 });
 
 // Making tasks
