@@ -17,6 +17,7 @@ import { requireRunningLoop } from './current.js';
 import type { Future } from './future.js';
 import { PlainFrame, shieldIn, type Frame } from './frame.js';
 import { operate, steppingTask, type Steps } from './operation.js';
+import { TaskRegistry, type Linked } from './registry.js';
 import { StepFuture } from './step-future.js';
 import { validateTaskOptions, type TaskOptions } from './task-options.js';
 import type { Coroutine, Task } from './task.js';
@@ -38,24 +39,28 @@ export interface TaskGroupOptions {
  */
 export type StartBody<V, T> = (ready: (value: V) => void) => Generator<unknown, T, unknown> | PromiseLike<T>;
 
-/** Hears of the end of one task of a group. */
-class ChildEnd extends Handle {
-  readonly #group: TaskGroup;
-  readonly #task: Task<unknown>;
+/** Hears of the end of one task of a group, which has a list of them. */
+class ChildEnd extends Handle implements Linked<ChildEnd> {
+  declare readonly group: TaskGroup;
+  declare readonly task: Task<unknown>;
+  declare _previousTask: ChildEnd | null;
+  declare _nextTask: ChildEnd | null;
 
   // Nothing has to drain before it; and a group reads the errors of its tasks, as a step does.
   constructor(group: TaskGroup, task: Task<unknown>) {
     super(KIND_STEP, null);
-    this.#group = group;
-    this.#task = task;
+    this.group = group;
+    this.task = task;
+    this._previousTask = null;
+    this._nextTask = null;
   }
 
   _run(): void {
-    this.#group._onTaskDone(this.#task);
+    this.group._onTaskDone(this);
   }
 
   _describe(): string {
-    return `end of ${this.#task._describe()}`;
+    return `end of ${this.task._describe()}`;
   }
 }
 
@@ -69,7 +74,7 @@ export class TaskGroup extends PlainFrame {
   readonly #host: Task<unknown>;
   readonly #isCollecting: boolean;
   readonly #inside: TaskOptions = { _frame: this };
-  readonly #tasks = new Set<Task<unknown>>();
+  readonly #ends = new TaskRegistry<ChildEnd>();
   readonly #errors: unknown[] = [];
   #fatal: FatalError | null = null;
   // Done when the last task is, while the group waits for that.
@@ -97,12 +102,12 @@ export class TaskGroup extends PlainFrame {
 
   /** The tasks that are not done, the oldest first; a copy. */
   get tasks(): ReadonlySet<Task<unknown>> {
-    return new Set(this.#tasks);
+    return new Set(this.#ends.snapshot().map(({ task }) => task));
   }
 
   /** How many tasks are not done. */
   get size(): number {
-    return this.#tasks.size;
+    return this.#ends.size;
   }
 
   /**
@@ -128,17 +133,21 @@ export class TaskGroup extends PlainFrame {
   }
 
   #checkOpen(): void {
-    if (this.#isExiting && this.#tasks.size === 0) throw new InvalidStateError('The task group is finished');
+    if (this.#isExiting && this.#ends.size === 0) throw new InvalidStateError('The task group is finished');
     if (this.#isAborting) throw new InvalidStateError('The task group is shutting down');
   }
 
   #adopt<T>(task: Task<T>): Task<T> {
-    this.#tasks.add(task);
     // Also that of a task which is done already: its failure must not cancel its creator right now.
-    task._addHandle(new ChildEnd(this, task));
+    this.#watch(new ChildEnd(this, task));
     // An eager task may have cancelled the group that it was about to join.
     if (this.#isAborting) task.cancel();
     return task;
+  }
+
+  #watch(end: ChildEnd): void {
+    this.#ends.add(end);
+    end.task._addHandle(end);
   }
 
   /**
@@ -176,8 +185,7 @@ export class TaskGroup extends PlainFrame {
     const ready = (value: V): void => void isReady.setResultUnlessDone(value);
     const coroutine = isGeneratorFunction(body) ? (body(ready) as GeneratorCoroutine<T>) : () => body(ready);
     const task = createTaskOn(this.#loop, coroutine, this.#inside);
-    this.#tasks.add(task);
-    task._addHandle(new StartEnd(this, task, isReady));
+    this.#watch(new StartEnd(this, task, isReady));
     try {
       return yield* isReady;
     } catch (error) {
@@ -210,7 +218,7 @@ export class TaskGroup extends PlainFrame {
    * @source CPython 3.15 `TaskGroup.cancel`
    */
   cancel(reason?: unknown): void {
-    if (this.#isAborting || (this.#isExiting && this.#tasks.size === 0)) return;
+    if (this.#isAborting || (this.#isExiting && this.#ends.size === 0)) return;
     this.#abort(reason);
     this.#cancelHost(reason);
   }
@@ -230,13 +238,13 @@ export class TaskGroup extends PlainFrame {
    * @source tokio 1 `JoinSet::join_next`
    */
   completed(): Completed {
-    return (this.#completed ??= new Completed(this.#loop, () => this.#tasks.size));
+    return (this.#completed ??= new Completed(this.#loop, () => this.#ends.size));
   }
 
   // In the order in which they were started.
   #abort(reason: unknown): void {
     this.#isAborting = true;
-    for (const task of [...this.#tasks]) task.cancel(reason);
+    for (const { task } of this.#ends.snapshot()) task.cancel(reason);
   }
 
   #cancelHost(reason: unknown): void {
@@ -251,19 +259,17 @@ export class TaskGroup extends PlainFrame {
   }
 
   /** @internal */
-  _onTaskDone(task: Task<unknown>): void {
-    this._forget(task);
-    if (task.cancelled()) return;
-    const error = task.exception();
-    if (error === null) return;
-    this.#fail(task._readError());
+  _onTaskDone(end: ChildEnd): void {
+    const { task } = end;
+    this._forget(end);
+    if (!task.cancelled() && task.exception() !== null) this.#fail(task._readError());
   }
 
-  /** `task` is none of the group any more. @internal */
-  _forget(task: Task<unknown>): void {
-    this.#tasks.delete(task);
-    this.#completed?._add(task);
-    if (this.#tasks.size === 0) this.#allDone?.setResultUnlessDone();
+  /** A task is none of the group any more. @internal */
+  _forget(end: ChildEnd): void {
+    this.#ends.remove(end);
+    this.#completed?._add(end.task);
+    if (this.#ends.size === 0) this.#allDone?.setResultUnlessDone();
   }
 
   #fail(error: unknown): void {
@@ -305,7 +311,7 @@ export class TaskGroup extends PlainFrame {
   *#join(): Steps<Error | null> {
     const host = this.#host;
     let cancellation: Error | null = null;
-    while (this.#tasks.size > 0) {
+    while (this.#ends.size > 0) {
       this.#allDone = new StepFuture<void>(this.#loop);
       try {
         yield* this.#allDone;
@@ -359,31 +365,23 @@ export class TaskGroup extends PlainFrame {
 }
 
 /** The end of a task of {@link TaskGroup.start}: the business of whoever started it until it is ready. */
-class StartEnd extends Handle {
-  readonly #group: TaskGroup;
-  readonly #task: Task<unknown>;
+class StartEnd extends ChildEnd {
   readonly #isReady: Future<unknown>;
 
   constructor(group: TaskGroup, task: Task<unknown>, isReady: Future<unknown>) {
-    super(KIND_STEP, null);
-    this.#group = group;
-    this.#task = task;
+    super(group, task);
     this.#isReady = isReady;
   }
 
-  _run(): void {
+  override _run(): void {
+    const { group, task } = this;
     const isReady = this.#isReady;
-    const task = this.#task;
     // Whoever started it was cancelled: what comes of it is the group's business.
-    if (isReady.done()) return this.#group._onTaskDone(task);
-    this.#group._forget(task);
+    if (isReady.done()) return group._onTaskDone(this);
+    group._forget(this);
     if (task.cancelled()) isReady.cancel();
     else if (task.exception() !== null) isReady.setException(task._readError());
     else isReady.setException(new InvalidStateError('The task ended without calling ready()'));
-  }
-
-  _describe(): string {
-    return `end of ${this.#task._describe()}`;
   }
 }
 

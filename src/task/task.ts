@@ -366,7 +366,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     loop._currentTask = this;
     let step: IteratorResult<unknown, T>;
     try {
-      if (this._isInterrupted()) {
+      if ((this._cancellation !== null || this._mistake !== null) && this._isInterrupted()) {
         step = generator.throw(this._takeInterruption());
       } else {
         this._waiting = null;
@@ -426,9 +426,14 @@ export class Task<T> implements Linked<Task<unknown>> {
     if (mistake !== null) return this._throwLater(mistake);
     this._waiting = future;
     future._addHandle(this._handle);
-    if (cancelRequests(this) > 0) noteWait(this, future, this._frame);
-    if (isCancelDue(this, this._frame) && passOnAtWait(this, future)) return;
+    if (this._cancellation !== null && this._isPassedOn(future)) return;
     if (this._frame !== null) cancelInFrame(this._frame, future);
+  }
+
+  // A cancellation that was kept goes to what the task begins to wait for.
+  _isPassedOn(future: Suspension): boolean {
+    if (cancelRequests(this) > 0) noteWait(this, future, this._frame);
+    return isCancelDue(this, this._frame) && passOnAtWait(this, future);
   }
 
   _throwLater(mistake: Error): void {
