@@ -10,16 +10,9 @@ import { binding } from '../native/load.js';
 import type { Rings } from '../native/rings.js';
 import { monotonicMs } from './clock.js';
 import type { ContextSnapshot } from './context.js';
-import { captureContext, isContextTracked, isContextWritable } from './context.js';
+import { captureContext, contextAfterRun, isContextTracked, isContextWritable } from './context.js';
 import { drainTicks } from './drain.js';
-import {
-  KIND_ASYNC_STEP,
-  KIND_CALLBACK,
-  KIND_STEP,
-  runHandle,
-  type Handle,
-  type HandleKind,
-} from './handle.js';
+import { KIND_ASYNC_STEP, KIND_CALLBACK, KIND_STEP, type Handle, type HandleKind } from './handle.js';
 import type { SchedulingPolicy } from './policy.js';
 
 /** What a batch tells its loop, and asks it. @internal */
@@ -30,6 +23,12 @@ export interface BatchOwner {
   readonly onSlowCallback: unknown;
   _onSlowCallback(handle: Handle, durationMs: number): void;
   _onCallbackError(handle: Handle, context: ContextSnapshot | null, error: unknown): void;
+}
+
+// Steps of a task run in the same context, with what they enter themselves.
+function runHandle(handle: Handle, context: ContextSnapshot): void {
+  handle._run();
+  if (handle.kind === KIND_STEP) handle.context = contextAfterRun(context);
 }
 
 // A clock read costs as much as a handle or two.
@@ -216,7 +215,7 @@ export class Batch {
     const { context } = handle;
     try {
       if (context !== null) {
-        context.runInAsyncScope(runHandle, undefined, handle);
+        context.runInAsyncScope(runHandle, undefined, handle, context);
       } else {
         handle._run();
         // It began to use a storage; what it entered is there when it runs again.

@@ -4,7 +4,7 @@
 // matter: up to Node 22 stores travel by async hooks, whose counter says whether anybody uses them.
 // Later versions keep them in a frame that never changes, and that can be seen on a resource only; so
 // there one is always made (40 ns), but handles with the same stores may keep the same one.
-import { AsyncResource, executionAsyncId, type AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource, executionAsyncId } from 'node:async_hooks';
 import { invalidArgType } from '../base/errors.js';
 
 /** The async context of a moment; enter it with `runInAsyncScope`. */
@@ -61,6 +61,20 @@ const frameKey = Object.getOwnPropertySymbols(new AsyncResource('EVLOOP_PROBE'))
   (symbol) => symbol.description === 'context_frame',
 );
 
+interface FrameClass {
+  current?: () => object | undefined;
+}
+
+// Node's class of frames, which knows the current one; reached by way of a frame.
+function findFrameClass(): FrameClass | null {
+  if (frameKey === undefined || !hasFrames) return null;
+  // In a scope of its own, as run() leaves another frame behind.
+  const scope = new AsyncResource('EVLOOP_PROBE');
+  const probe = scope.runInAsyncScope(() => new AsyncLocalStorage().run(true, makeSnapshot)) as Framed;
+  const type = probe[frameKey]?.constructor as FrameClass | undefined;
+  return typeof type?.current === 'function' ? type : null;
+}
+
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` cannot be entered. @internal */
 export function validateContext(name: string, value: unknown): void {
   if (typeof (value as Partial<AsyncResource> | null | undefined)?.runInAsyncScope !== 'function') {
@@ -104,6 +118,28 @@ export function captureContext(): ContextSnapshot | null {
 /** What async hooks, and the tools that are built on them, see of a task. */
 const TASK_RESOURCE = 'LOOPTASK';
 
+class TaskResource extends AsyncResource {
+  constructor(triggerAsyncId?: number) {
+    super(TASK_RESOURCE, triggerAsyncId);
+  }
+}
+
+/**
+ * The context for the next run of what ran in `context`, asked for in there: with what it entered. Up to Node 22
+ * `enterWith` writes into the resource itself.
+ *
+ * @internal
+ */
+export function contextAfterRun(context: ContextSnapshot): ContextSnapshot {
+  if (frameClass === null) return context;
+  const frame = frameClass.current!();
+  if (frame === (context as Framed)[frameKey!]) return context;
+  // Other snapshots are shared.
+  if (!(context instanceof TaskResource)) return makeSnapshot();
+  (context as Framed)[frameKey!] = frame;
+  return context;
+}
+
 /**
  * A context that is a resource of its own, triggered by whoever runs now: with the values of `context`,
  * or else with the current ones.
@@ -112,17 +148,23 @@ const TASK_RESOURCE = 'LOOPTASK';
  */
 export function makeTaskContext(context: ContextSnapshot | undefined): ContextSnapshot {
   if (context !== undefined) return makeTaskContextIn(context);
-  if (concealed === null || concealed.getStore() === undefined) return new AsyncResource(TASK_RESOURCE);
-  if (frameKey === undefined || !hasFrames) return concealed.run(undefined, makeSnapshot, TASK_RESOURCE);
+  if (concealed === null || concealed.getStore() === undefined) return new TaskResource();
+  if (frameKey === undefined || !hasFrames) return concealed.run(undefined, makeTaskResource);
   // Making it in the other frame would take twice as long.
-  const resource = makeSnapshot(TASK_RESOURCE);
+  const resource = new TaskResource();
   const { [frameKey]: frame } = resource as Framed;
-  (resource as Framed)[frameKey] = (snapshotWithout(concealed, resource, frame!) as Framed)[frameKey];
+  (resource as Framed)[frameKey] = (
+    snapshotWithout(concealed, resource, frame!) as Framed
+  )[frameKey];
   return resource;
 }
 
 function makeTaskContextIn(context: ContextSnapshot): ContextSnapshot {
-  return context.runInAsyncScope(makeSnapshot, undefined, TASK_RESOURCE, executionAsyncId());
+  return context.runInAsyncScope(makeTaskResource, undefined, executionAsyncId());
+}
+
+function makeTaskResource(triggerAsyncId?: number): ContextSnapshot {
+  return new TaskResource(triggerAsyncId);
 }
 
 /** Whether a context is made for each task anyway; then one of its own costs nothing more. */
@@ -132,8 +174,8 @@ export function isTaskContextFree(): boolean {
 
 type Framed = ContextSnapshot & Record<symbol, object | undefined>;
 
-function makeSnapshot(type = 'EVLOOP_HANDLE', triggerAsyncId?: number): ContextSnapshot {
-  return new AsyncResource(type, triggerAsyncId);
+function makeSnapshot(): ContextSnapshot {
+  return new AsyncResource('EVLOOP_HANDLE');
 }
 
 const concealedSnapshots = new WeakMap<object, ContextSnapshot>();
@@ -163,3 +205,6 @@ function snapshotWithout(
   }
   return snapshot;
 }
+
+// Last, as it makes a snapshot.
+const frameClass = findFrameClass();

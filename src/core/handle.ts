@@ -51,11 +51,6 @@ export abstract class Handle {
   abstract _describe(): string;
 }
 
-/** For calls in a context, which take a function. @internal */
-export function runHandle(handle: Handle): void {
-  handle._run();
-}
-
 const noCallback = (): void => undefined;
 /** The arguments of a callback that takes none. @internal */
 export const noArgs: readonly unknown[] = [];

@@ -11,7 +11,7 @@
 import { inspect } from 'node:util';
 import { CancelledError, FatalError, InvalidStateError, isCancelled, TimeoutError } from '../base/errors.js';
 import { validateString } from '../base/validate.js';
-import { captureContext, makeTaskContext, type ContextSnapshot } from '../core/context.js';
+import { captureContext, contextAfterRun, makeTaskContext, type ContextSnapshot } from '../core/context.js';
 import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
@@ -352,9 +352,12 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   // Runs the first step now, as if it came from the ready queue.
   _startEagerly(): void {
-    const step = (): void => this._step();
-    if (this._context === null) runUntracked(step);
-    else this._context.runInAsyncScope(step);
+    const context = this._context;
+    if (context === null) return runUntracked(() => this._step());
+    context.runInAsyncScope(() => {
+      this._step();
+      this._handle.context = contextAfterRun(context);
+    });
   }
 
   /** Goes on to where the coroutine waits next. @internal */

@@ -13,7 +13,7 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async (loop) => {
       const now = loop.time();
       const log: number[] = [];
-      const note = (): number => log.push((currentDeadline() - now) / 1e6);
+      const note = (): number => log.push(Math.round((currentDeadline() - now) / 1e6));
       const task = start(host, function* () {
         note();
         yield timeoutAt(
