@@ -153,9 +153,7 @@ export function makeTaskContext(context: ContextSnapshot | undefined): ContextSn
   // Making it in the other frame would take twice as long.
   const resource = new TaskResource();
   const { [frameKey]: frame } = resource as Framed;
-  (resource as Framed)[frameKey] = (
-    snapshotWithout(concealed, resource, frame!) as Framed
-  )[frameKey];
+  (resource as Framed)[frameKey] = (snapshotWithout(concealed, resource, frame!) as Framed)[frameKey];
   return resource;
 }
 
