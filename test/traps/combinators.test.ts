@@ -11,7 +11,7 @@ import { gather } from '../../src/task/gather.js';
 import { race } from '../../src/task/race.js';
 import { sleep } from '../../src/task/sleep.js';
 import { wait, type WaitResult } from '../../src/task/wait.js';
-import { forms, settled } from '../support/callers.js';
+import { forms, outcome } from '../support/forms.js';
 import { collect } from '../support/garbage.js';
 import { nodeTurn, withLoop } from '../support/loop.js';
 
@@ -27,13 +27,13 @@ async function failing(delayMs: number, text: string): Promise<never> {
   throw new Error(text);
 }
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('C-53 gather: the first error comes at once, the others go on and their errors are lost', async () => {
     await withLoop(async (loop) => {
       const gates = [new Future<string>(loop), new Future<string>(loop), new Future<string>(loop)];
       const tasks = gates.map((gate) => createTask(async () => await gate));
       loop.callSoon(() => gates[1]!.setException(new Error('first')));
-      expect(await settled(start(() => gather(tasks)))).toMatchObject({ message: 'first' });
+      expect(await outcome(call(() => gather(tasks)))).toMatchObject({ message: 'first' });
       expect(tasks.map((task) => task.done())).toEqual([false, true, false]);
       gates[2]!.setException(new Error('late'));
       gates[0]!.setResult('went on');
@@ -49,7 +49,7 @@ describe.each(forms)('%s', (_, start) => {
         async (loop) => {
           const futures = [new Future<void>(loop), new Future<void>(loop)];
           loop.callSoon(() => futures[0]!.setException(new Error('first')));
-          await settled(start(() => gather(futures)));
+          await outcome(call(() => gather(futures)));
           futures[1]!.setException(new Error('late'));
           await sleep(0);
           expect(written).toHaveBeenCalledExactlyOnceWith(
@@ -66,10 +66,10 @@ describe.each(forms)('%s', (_, start) => {
   test('C-54 gather: cancelling cancels all', async () => {
     await withLoop(async () => {
       const children = [createTask(() => sleep(1000)), createTask(() => sleep(1000))];
-      const task = start(() => gather(children));
+      const task = call(() => gather(children));
       await sleep(1);
       task.cancel('why');
-      expect(await settled(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
+      expect(await outcome(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
       await sleep(0);
       expect(children.map((child) => child.cancelled())).toEqual([true, true]);
     });
@@ -79,10 +79,10 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const child = new Future<void>(loop);
       let outer!: Future<unknown>;
-      const task = start(() => (outer = gather([child, new Future<void>(loop)])));
+      const task = call(() => (outer = gather([child, new Future<void>(loop)])));
       await sleep(1);
       child.cancel('child');
-      expect(await settled(task)).toMatchObject({ name: 'CancelledError', reason: 'child' });
+      expect(await outcome(task)).toMatchObject({ name: 'CancelledError', reason: 'child' });
       expect(outer.cancelled()).toBe(false);
       expect(outer.exception()).toBeInstanceOf(CancelledError);
       expect(task.cancelling()).toBe(0);
@@ -101,12 +101,12 @@ describe.each(forms)('%s', (_, start) => {
         }
       };
       let outer!: Future<unknown>;
-      const task = start(
+      const task = call(
         () => (outer = gather([child('slow', 4), child('fast', 1)], { returnExceptions: true })),
       );
       await sleep(1);
       task.cancel();
-      expect(await settled(task)).toBeInstanceOf(CancelledError);
+      expect(await outcome(task)).toBeInstanceOf(CancelledError);
       expect(ends).toEqual(['fast', 'slow']);
       expect(outer.cancelled()).toBe(false);
     });
@@ -119,9 +119,9 @@ describe.each(forms)('%s', (_, start) => {
         yield* sleep(0);
         return ++runs;
       })();
-      expect(await start(() => gather([steps, steps]))).toEqual([1, 1]);
+      expect(await call(() => gather([steps, steps]))).toEqual([1, 1]);
       const task = createTask(async () => ++runs);
-      expect(await start(() => gather([task, task]))).toEqual([2, 2]);
+      expect(await call(() => gather([task, task]))).toEqual([2, 2]);
     });
   });
 
@@ -129,7 +129,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const slow = createTask(() => sleep(3, 'slow'));
       let outer!: Future<unknown>;
-      await settled(start(() => (outer = gather([() => failing(0, 'first'), slow]))));
+      await outcome(call(() => (outer = gather([() => failing(0, 'first'), slow]))));
       expect(outer.cancel()).toBe(false);
       expect(await slow).toBe('slow');
     });
@@ -139,7 +139,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const gate = new Future<string>(loop);
       const tasks = [createTask(async () => await gate), createTask(() => sleep(0, 'fast'))];
-      expect(places(tasks, await start(() => wait(tasks, { timeout: 1 })))).toEqual([[1], [0]]);
+      expect(places(tasks, await call(() => wait(tasks, { timeout: 1 })))).toEqual([[1], [0]]);
       gate.setResult('slow');
       expect(await tasks[0]).toBe('slow');
     });
@@ -149,7 +149,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const gates = [new Future<void>(loop), new Future<void>(loop), new Future<void>(loop)];
       const tasks = gates.map((gate) => createTask(async () => await gate));
-      const waiting = start(() => wait(tasks, { returnWhen: 'FIRST_EXCEPTION' }));
+      const waiting = call(() => wait(tasks, { returnWhen: 'FIRST_EXCEPTION' }));
       await sleep(1);
       tasks[0]!.cancel();
       await sleep(1);
@@ -166,7 +166,7 @@ describe.each(forms)('%s', (_, start) => {
       const steps = function* (): Generator<unknown, void> {};
       const attempts: any[] = [[steps], [steps()], [async () => undefined], []];
       for (const futures of attempts) {
-        const error = await settled(start(() => wait(futures)));
+        const error = await outcome(call(() => wait(futures)));
         expect(error).toMatchObject(
           futures.length === 0
             ? { code: 'ERR_OUT_OF_RANGE' }
@@ -182,10 +182,10 @@ describe.each(forms)('%s', (_, start) => {
   test('C-58 wait: cancelling it leaves the tasks alone', async () => {
     await withLoop(async () => {
       const slow = createTask(() => sleep(3, 'slow'));
-      const waiting = start(() => wait([slow]));
+      const waiting = call(() => wait([slow]));
       await sleep(1);
       waiting.cancel();
-      expect(await settled(waiting)).toBeInstanceOf(CancelledError);
+      expect(await outcome(waiting)).toBeInstanceOf(CancelledError);
       expect(await slow).toBe('slow');
     });
   });
@@ -199,7 +199,7 @@ describe.each(forms)('%s', (_, start) => {
         const foreign = new Promise<string>((_resolve, refuse) => (reject = refuse));
         const fast = new Future<string>(loop);
         loop.callLater(1, () => fast.setResult('fast'));
-        expect(await start(() => race([foreign, fast]))).toBe('fast');
+        expect(await call(() => race([foreign, fast]))).toBe('fast');
         reject(new Error('too late'));
         await nodeTurn();
         await nodeTurn();
@@ -222,7 +222,7 @@ describe.each(forms)('%s', (_, start) => {
           log.push('cleaned up');
         }
       };
-      log.push((await start(() => race([loser, () => sleep(1, 'won')]))) as string);
+      log.push((await call(() => race([loser, () => sleep(1, 'won')]))) as string);
       expect(log).toEqual(['cleaned up', 'won']);
     });
   });
@@ -329,7 +329,7 @@ describe('C-117', () => {
           if (log.length === 2) task.cancel();
         }
       });
-      expect(await settled(task)).toBeInstanceOf(CancelledError);
+      expect(await outcome(task)).toBeInstanceOf(CancelledError);
       expect(log).toEqual(['item', 'item', 'finally']);
       expect(loop.statistics().tasks).toBe(0);
     });

@@ -9,7 +9,7 @@ import { createTask, currentTask } from '../../src/task/current.js';
 import { sleep } from '../../src/task/sleep.js';
 import { taskGroup, type TaskGroup } from '../../src/task/task-group.js';
 import type { Task } from '../../src/task/task.js';
-import { outcome, pairs, start } from '../support/scripts.js';
+import { outcome, pairs } from '../support/forms.js';
 import { later, soon, withLoop } from '../support/loop.js';
 
 const LONG = 60_000;
@@ -19,7 +19,7 @@ const namesOf = (error: unknown): string[] =>
 describe.each(pairs)('%s', (_, host, body) => {
   // A child that logs how it ends.
   const child = (log: unknown[], name: string, delayMs = LONG, end?: () => unknown) =>
-    body(function* () {
+    body.coroutine(function* () {
       try {
         yield sleep(delayMs);
         log.push(name);
@@ -36,13 +36,13 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-40 the first failure cancels the others and the body, and waits for all', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         try {
           yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(child(log, 'bad', 1, fail('broken')));
               group.createTask(
-                body(function* () {
+                body.coroutine(function* () {
                   try {
                     yield sleep(LONG);
                   } finally {
@@ -73,9 +73,9 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-40 an error of the body alone comes in a group as well, when all are through', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             group.createTask(child(log, 'child'));
             yield sleep(1);
             throw new Error('body');
@@ -90,9 +90,9 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-40a tasks are cancelled in the order in which they were started', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             for (const name of ['a', 'b', 'c', 'd', 'e']) group.createTask(child(log, name));
             yield sleep(1);
             throw new Error('body');
@@ -106,11 +106,11 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('C-41 errors are in the order of the failures, that of the body last', async () => {
     await withLoop(async () => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             const late = (name: string, delayMs: number) =>
-              body(function* () {
+              body.coroutine(function* () {
                 try {
                   yield sleep(LONG);
                 } finally {
@@ -132,12 +132,12 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-42 a task that ends cancelled is no failure', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             const one = group.createTask(child(log, 'one'));
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 throw new CancelledError('own');
               }),
             );
@@ -155,13 +155,13 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('C-43 behind the group nothing is left of the cancellation', async () => {
     await withLoop(async () => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         let caught: unknown;
         try {
           yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(
-                body(function* () {
+                body.coroutine(function* () {
                   fail('broken')();
                 }),
               );
@@ -182,12 +182,12 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-44 cancelled by others while a task fails: the group first, the rest at the next wait', async () => {
     await withLoop(async (loop) => {
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         try {
           yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(
-                body(function* () {
+                body.coroutine(function* () {
                   try {
                     yield sleep(LONG);
                   } finally {
@@ -221,9 +221,9 @@ describe.each(pairs)('%s', (_, host, body) => {
     async (waits) => {
       await withLoop(async (loop) => {
         const log: unknown[] = [];
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(child(log, 'child'));
               if (waits) yield sleep(LONG);
             }),
@@ -247,12 +247,12 @@ describe.each(pairs)('%s', (_, host, body) => {
       const fatal = new FatalError('fatal');
       const log: unknown[] = [];
       let seen: unknown;
-      const main = host(function* () {
+      const main = host.coroutine(function* () {
         try {
           yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(
-                body(function* () {
+                body.coroutine(function* () {
                   try {
                     yield sleep(LONG);
                   } finally {
@@ -264,7 +264,7 @@ describe.each(pairs)('%s', (_, host, body) => {
               );
               if (place === 'task') {
                 group.createTask(
-                  body(function* () {
+                  body.coroutine(function* () {
                     throw fatal;
                   }),
                 );
@@ -280,7 +280,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       });
       return (async () => {
         // The error ends the run; the next one goes on with what is left.
-        const task = loop.createTask(main as () => PromiseLike<unknown>);
+        const task = loop.createTask(main);
         const ends: unknown[] = [];
         for (let round = 0; round < 3 && !task.done(); round++) {
           ends.push(await outcome(loop.runUntilComplete(task)));
@@ -315,12 +315,12 @@ describe.each(pairs)('%s', (_, host, body) => {
         }
       };
       let kept!: TaskGroup;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             kept = group;
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 yield sleep(1);
                 add(group);
                 yield sleep(1);
@@ -328,7 +328,7 @@ describe.each(pairs)('%s', (_, host, body) => {
               }),
             );
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 try {
                   yield sleep(LONG);
                 } finally {
@@ -350,9 +350,9 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-48 a body that returns early waits for the tasks', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const value: unknown = yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             group.createTask(child(log, 'child', 2));
             return 'early';
           }),
@@ -366,18 +366,18 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-49 an eager task that fails at once does not cancel whoever starts it right then', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             const done = group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 log.push('ran');
               }),
               { eagerStart: true },
             );
             log.push(group.tasks.has(done));
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 fail('eager')();
               }),
               { eagerStart: true },
@@ -402,11 +402,11 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-49 an eager task that cancels the group before it has joined is cancelled as well', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 group.cancel();
                 try {
                   yield sleep(LONG);
@@ -429,9 +429,9 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async () => {
       const log: unknown[] = [];
       let kept!: TaskGroup;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const value: unknown = yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             kept = group;
             group.createTask(child(log, 'child'));
             yield sleep(1);
@@ -459,14 +459,14 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async (loop) => {
       for (const place of ['inside', 'outside']) {
         const log: unknown[] = [];
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           const value: unknown = yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(child(log, 'child'));
               if (place === 'outside') loop.callLater(1, () => group.cancel());
               else {
                 group.createTask(
-                  body(function* () {
+                  body.coroutine(function* () {
                     yield sleep(1);
                     group.cancel();
                   }),
@@ -486,11 +486,11 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('C-50 errors are raised although the group was cancelled', async () => {
     await withLoop(async () => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 try {
                   yield sleep(LONG);
                 } finally {
@@ -512,12 +512,12 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-50 cancel() in a task that was cancelled before and cleans up ends the group without an error', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         try {
           yield sleep(LONG);
         } finally {
           yield taskGroup(
-            body(function* (group: TaskGroup) {
+            body.coroutine(function* (group: TaskGroup) {
               group.createTask(child(log, 'child'));
               yield sleep(1);
               group.cancel();
@@ -542,12 +542,12 @@ describe.each(pairs)('%s', (_, host, body) => {
         for (const order of ['group first', 'others first', 'others when it is delivered']) {
           const log: unknown[] = [];
           let kept!: TaskGroup;
-          const task = start(host, function* () {
+          const task = host.start(function* () {
             yield taskGroup(
-              body(function* (group: TaskGroup) {
+              body.coroutine(function* (group: TaskGroup) {
                 kept = group;
                 group.createTask(
-                  body(function* () {
+                  body.coroutine(function* () {
                     try {
                       yield sleep(LONG);
                     } finally {

@@ -6,15 +6,18 @@ import { sleep } from '../../src/task/sleep.js';
 import { forms, outcome } from '../support/forms.js';
 import { withLoop } from '../support/loop.js';
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('C-66 a getter that is woken and then cancelled passes the wake-up on', async () => {
     await withLoop(async () => {
       const queue = new Queue<string>(Infinity);
-      const getters = [start(() => queue.get()), start(() => queue.get())];
+      const getters = [call(() => queue.get()), call(() => queue.get())];
       await sleep(1);
       queue.putNowait('item');
       getters[0]!.cancel();
-      expect([await outcome(getters[0]!), await outcome(getters[1]!)]).toEqual(['CancelledError', 'item']);
+      expect([await outcome(getters[0]!), await outcome(getters[1]!)]).toMatchObject([
+        { name: 'CancelledError' },
+        'item',
+      ]);
     });
   });
 
@@ -22,11 +25,14 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const queue = new Queue<string>(1);
       queue.putNowait('first');
-      const putters = [start(() => queue.put('cancelled')), start(() => queue.put('second'))];
+      const putters = [call(() => queue.put('cancelled')), call(() => queue.put('second'))];
       await sleep(1);
       expect(queue.getNowait()).toBe('first');
       putters[0]!.cancel();
-      expect([await outcome(putters[0]!), await outcome(putters[1]!)]).toEqual(['CancelledError', undefined]);
+      expect([await outcome(putters[0]!), await outcome(putters[1]!)]).toMatchObject([
+        { name: 'CancelledError' },
+        undefined,
+      ]);
       expect(queue.getNowait()).toBe('second');
       expect(queue.empty()).toBe(true);
     });
@@ -37,7 +43,7 @@ describe.each(forms)('%s', (_, start) => {
       const queue = new Queue<string>(Infinity);
       const got: [number, string][] = [];
       for (const i of [0, 1]) {
-        start(() => queue.get()).addDoneCallback((task) => got.push([i, task.result()]));
+        call(() => queue.get()).addDoneCallback((task) => got.push([i, task.result()]));
       }
       await sleep(1);
       queue.putNowait('a');
@@ -56,13 +62,13 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const queue = new Queue<number>(1);
       queue.putNowait(1);
-      const putter = start(() => queue.put(2));
-      const joiner = start(() => queue.join());
+      const putter = call(() => queue.put(2));
+      const joiner = call(() => queue.join());
       await sleep(1);
       queue.shutdown();
-      expect(await outcome(putter)).toBe('QueueShutDown');
-      expect(await start(() => queue.get())).toBe(1);
-      expect(await outcome(start(() => queue.get()))).toBe('QueueShutDown');
+      expect(await outcome(putter)).toMatchObject({ name: 'QueueShutDown' });
+      expect(await call(() => queue.get())).toBe(1);
+      expect(await outcome(call(() => queue.get()))).toMatchObject({ name: 'QueueShutDown' });
       expect(joiner.done()).toBe(false);
       queue.taskDone();
       await joiner;
@@ -74,7 +80,7 @@ describe.each(forms)('%s', (_, start) => {
       const queue = new Queue<number>(3);
       for (const item of [1, 2, 3]) queue.putNowait(item);
       queue.getNowait();
-      const joiner = start(() => queue.join());
+      const joiner = call(() => queue.join());
       await sleep(1);
       queue.shutdown({ immediate: true });
       await sleep(1);
@@ -89,9 +95,9 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const queue = new Queue<number>(Infinity);
       expect(() => queue.taskDone()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_STATE' }));
-      await start(() => queue.join());
+      await call(() => queue.join());
       queue.putNowait(1);
-      const joiner = start(() => queue.join());
+      const joiner = call(() => queue.join());
       await sleep(1);
       queue.getNowait();
       queue.taskDone();
@@ -105,9 +111,9 @@ describe.each(forms)('%s', (_, start) => {
   test('C-69 equal priorities come in the order in which they were put', async () => {
     await withLoop(async () => {
       const queue = new PriorityQueue<[number, number]>({ compare: ([a], [b]) => a - b, maxSize: Infinity });
-      for (let i = 0; i < 8; i++) await start(() => queue.put([1, i]));
+      for (let i = 0; i < 8; i++) await call(() => queue.put([1, i]));
       const order: number[] = [];
-      while (!queue.empty()) order.push((await start(() => queue.get()))[1]);
+      while (!queue.empty()) order.push((await call(() => queue.get()))[1]);
       // asyncio: 0, 2, 6, 5, 7, 4, 1, 3
       expect(order).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
     });

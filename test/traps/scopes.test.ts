@@ -9,7 +9,7 @@ import { Future } from '../../src/task/future.js';
 import { sleep } from '../../src/task/sleep.js';
 import { TaskGroup, taskGroup } from '../../src/task/task-group.js';
 import { Timeout } from '../../src/task/timeout.js';
-import { forms, outcome, pairs, start } from '../support/scripts.js';
+import { forms, outcome, pairs } from '../support/forms.js';
 import { soon, withLoop } from '../support/loop.js';
 
 const LONG = 60_000;
@@ -20,11 +20,11 @@ describe.each(pairs)('%s', (_, host, body) => {
       const future = new Future<number>(loop);
       let kept!: CancelScope;
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return [
           yield cancelScope(
             {},
-            body(function* (scope: CancelScope) {
+            body.coroutine(function* (scope: CancelScope) {
               kept = scope;
               seen.push(yield future);
               try {
@@ -53,15 +53,15 @@ describe.each(pairs)('%s', (_, host, body) => {
       const future = new Future<number>(loop);
       let kept!: CancelScope;
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             kept = scope;
             yield taskGroup(
-              body(function* (group: TaskGroup) {
+              body.coroutine(function* (group: TaskGroup) {
                 group.createTask(
-                  body(function* () {
+                  body.coroutine(function* () {
                     seen.push(yield future);
                   }),
                 );
@@ -83,10 +83,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-114 who swallows the error of a scope gets it again at the next wait', async () => {
     await withLoop(async () => {
       let swallowed = 0;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const value: unknown = yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             scope.cancel();
             for (let round = 0; round < 3; round++) {
               try {
@@ -122,11 +122,11 @@ describe.each(pairs)('%s', (_, host, body) => {
         }
       };
       const tasks = [
-        start(host, waits, { signal }),
-        start(host, function* () {
-          yield cancelScope({ signal }, body(waits));
+        host.start(waits, { signal }),
+        host.start(function* () {
+          yield cancelScope({ signal }, body.coroutine(waits));
         }),
-        start(host, function* () {
+        host.start(function* () {
           yield fromSignal(signal);
         }),
       ];
@@ -145,12 +145,11 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-116 the listener is gone when nothing that hangs on the signal is left', async () => {
     await withLoop(async () => {
       const { signal } = new AbortController();
-      await start(
-        host,
+      await host.start(
         function* () {
           yield cancelScope(
             { signal },
-            body(function* () {
+            body.coroutine(function* () {
               yield sleep(1);
             }),
           );
@@ -164,28 +163,24 @@ describe.each(pairs)('%s', (_, host, body) => {
   });
 });
 
-test.each(Object.keys(forms))(
-  'C-116 an abort() in the task itself comes at its next wait: %s',
-  async (name) => {
-    await withLoop(async () => {
-      const controller = new AbortController();
-      const log: string[] = [];
-      const task = start(
-        forms[name]!,
-        function* () {
-          yield sleep(0);
-          controller.abort();
-          log.push('behind abort()');
-          yield sleep(LONG);
-          log.push('not reached');
-        },
-        { signal: controller.signal },
-      );
-      expect(isCancelled(await outcome(task))).toBe(true);
-      expect(log).toEqual(['behind abort()']);
-    });
-  },
-);
+test.each(forms)('C-116 an abort() in the task itself comes at its next wait: $name', async ({ start }) => {
+  await withLoop(async () => {
+    const controller = new AbortController();
+    const log: string[] = [];
+    const task = start(
+      function* () {
+        yield sleep(0);
+        controller.abort();
+        log.push('behind abort()');
+        yield sleep(LONG);
+        log.push('not reached');
+      },
+      { signal: controller.signal },
+    );
+    expect(isCancelled(await outcome(task))).toBe(true);
+    expect(log).toEqual(['behind abort()']);
+  });
+});
 
 test('C-120 what has to know the error of its body is no disposable', () => {
   for (const type of [TaskGroup, Timeout, CancelScope]) {

@@ -8,20 +8,20 @@ import { cleanup } from '../../src/task/cancel-scope.js';
 import { Future } from '../../src/task/future.js';
 import { shield } from '../../src/task/shield.js';
 import { sleep } from '../../src/task/sleep.js';
-import { forms, outcome, start, type Form } from '../support/scripts.js';
+import { forms, outcome } from '../support/forms.js';
 import { later, soon, withLoop } from '../support/loop.js';
 
-describe.each(Object.entries(forms))('%s', (_, form: Form) => {
+describe.each(forms)('$name', (form) => {
   test('C-30 whoever waits is cancelled at once, what is shielded goes on', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
       const gate = new Future<void>(loop);
-      const inner = start(form, function* () {
+      const inner = form.start(function* () {
         yield gate;
         log.push('inner');
         return 'saved';
       });
-      const outer = start(form, function* () {
+      const outer = form.start(function* () {
         try {
           return yield shield(inner);
         } catch (error) {
@@ -41,10 +41,10 @@ describe.each(Object.entries(forms))('%s', (_, form: Form) => {
 
   test('C-30 when what is shielded is cancelled by others, whoever waits is told', async () => {
     await withLoop(async (loop) => {
-      const inner = start(form, function* () {
+      const inner = form.start(function* () {
         yield sleep(60_000);
       });
-      const outer = start(form, function* () {
+      const outer = form.start(function* () {
         return yield shield(inner);
       });
       await later(loop, 1);
@@ -60,12 +60,12 @@ describe.each(Object.entries(forms))('%s', (_, form: Form) => {
       const reports: ExceptionContext[] = [];
       loop.setExceptionHandler((_loop, context) => reports.push(context));
       const gate = new Future<void>(loop);
-      const inner = start(form, function* () {
+      const inner = form.start(function* () {
         yield gate;
         throw new RangeError('late');
       });
       const outers = [1, 2].map(() =>
-        start(form, function* () {
+        form.start(function* () {
           yield shield(inner);
         }),
       );
@@ -85,11 +85,11 @@ describe.each(Object.entries(forms))('%s', (_, form: Form) => {
 
   test('C-31 an error that somebody hears of is not reported', async () => {
     await withLoop(async (loop) => {
-      const inner = start(form, function* () {
+      const inner = form.start(function* () {
         yield sleep(1);
         throw new RangeError('heard');
       });
-      expect(await outcome(start(form, () => wait()))).toBeInstanceOf(RangeError);
+      expect(await outcome(form.start(() => wait()))).toBeInstanceOf(RangeError);
       function* wait(): Generator<any> {
         return yield shield(inner);
       }
@@ -100,24 +100,24 @@ describe.each(Object.entries(forms))('%s', (_, form: Form) => {
   test('C-32 a shield does not keep the end of the program away; a cleanup has its time', async () => {
     const log: string[] = [];
     await run(
-      form(function* () {
-        const shielded = start(form, function* () {
+      form.coroutine(function* () {
+        const shielded = form.start(function* () {
           try {
             yield sleep(60_000);
           } finally {
             log.push('shielded');
           }
         });
-        start(form, function* () {
+        form.start(function* () {
           yield shield(shielded);
         });
-        start(form, function* () {
+        form.start(function* () {
           try {
             yield sleep(60_000);
           } finally {
             yield cleanup(
               1000,
-              form(function* () {
+              form.coroutine(function* () {
                 yield sleep(2);
                 log.push('cleaned up');
               }),

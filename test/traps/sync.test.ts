@@ -9,7 +9,7 @@ import { Lock } from '../../src/sync/lock.js';
 import { Semaphore } from '../../src/sync/semaphore.js';
 import { sleep } from '../../src/task/sleep.js';
 import type { Task } from '../../src/task/task.js';
-import { forms } from '../support/bodies.js';
+import { forms } from '../support/forms.js';
 import { soon, withLoop } from '../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {
@@ -24,7 +24,7 @@ const reasonOf = (task: Task<unknown>): unknown => {
   }
 };
 
-describe.each(forms)('$name', ({ spawn }) => {
+describe.each(forms)('$name', ({ start }) => {
   test('C-60 a released lock is free but goes to the head of the line, however late the others ask', async () => {
     await withLoop(async (loop) => {
       const lock = new Lock();
@@ -37,7 +37,7 @@ describe.each(forms)('$name', ({ spawn }) => {
           lock.release();
         })();
       await lock.acquire();
-      const first = spawn(use(1));
+      const first = start(use(1));
       await turns(loop);
       lock.release();
       expect(lock.locked).toBe(false);
@@ -63,7 +63,7 @@ describe.each(forms)('$name', ({ spawn }) => {
           lock.release();
         })();
       await lock.acquire();
-      const [head, ...others] = [1, 2, 3].map((name) => spawn(use(name)));
+      const [head, ...others] = [1, 2, 3].map((name) => start(use(name)));
       await turns(loop);
       lock.release();
       head!.cancel();
@@ -78,7 +78,7 @@ describe.each(forms)('$name', ({ spawn }) => {
       const lock = new Lock();
       await lock.acquire();
       const waiters = [1, 2].map(() =>
-        spawn(() =>
+        start(() =>
           (function* () {
             yield lock.acquire();
           })(),
@@ -102,7 +102,7 @@ describe.each(forms)('$name', ({ spawn }) => {
     await withLoop(async (loop) => {
       const semaphore = new Semaphore(1);
       await semaphore.acquire();
-      const waiter = spawn(() =>
+      const waiter = start(() =>
         (function* () {
           yield semaphore.acquire();
         })(),
@@ -122,7 +122,7 @@ describe.each(forms)('$name', ({ spawn }) => {
     await withLoop(async (loop) => {
       const semaphore = new Semaphore(0);
       const [first, second] = [1, 2].map((name) =>
-        spawn(() =>
+        start(() =>
           (function* () {
             yield semaphore.acquire();
             return name;
@@ -141,7 +141,7 @@ describe.each(forms)('$name', ({ spawn }) => {
     await withLoop(async (loop) => {
       const event = new Event();
       const waiters = [1, 2].map(() =>
-        spawn(() =>
+        start(() =>
           (function* (): any {
             return [yield event.wait(), event.isSet];
           })(),
@@ -158,7 +158,7 @@ describe.each(forms)('$name', ({ spawn }) => {
     await withLoop(async (loop) => {
       const condition = new Condition();
       const log: unknown[] = [];
-      const task = spawn(() =>
+      const task = start(() =>
         (function* () {
           yield condition.acquire();
           try {
@@ -190,7 +190,7 @@ describe.each(forms)('$name', ({ spawn }) => {
       const condition = new Condition();
       const log: unknown[] = [];
       const waiters = [1, 2].map((name) =>
-        spawn(() =>
+        start(() =>
           (function* () {
             yield condition.acquire();
             try {
@@ -219,7 +219,7 @@ describe.each(forms)('$name', ({ spawn }) => {
     await withLoop(async (loop) => {
       const barrier = new Barrier(2);
       const wait = (): Task<number> =>
-        spawn(() =>
+        start(() =>
           (function* (): any {
             return yield barrier.wait();
           })(),
@@ -240,7 +240,7 @@ describe.each(forms)('$name', ({ spawn }) => {
       const barrier = new Barrier(2);
       await barrier.reset();
       expect(barrier.statistics()).toEqual({ parties: 2, waiting: 0, state: 'filling' });
-      const waiter = spawn(() =>
+      const waiter = start(() =>
         (function* () {
           yield barrier.wait();
         })(),

@@ -8,7 +8,7 @@ import { Future } from '../../src/task/future.js';
 import { sleep } from '../../src/task/sleep.js';
 import { timeout, timeoutAt, type Timeout } from '../../src/task/timeout.js';
 import { waitFor } from '../../src/task/wait-for.js';
-import { outcome, pairs, start, type Script } from '../support/scripts.js';
+import { outcome, pairs, type Script } from '../support/forms.js';
 import { later, soon, withLoop } from '../support/loop.js';
 
 const LONG = 60_000;
@@ -18,10 +18,10 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async (loop) => {
       for (const delayMs of [0, -1, -Infinity]) {
         let limit!: Timeout;
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           return yield timeout(
             delayMs,
-            body(function* (it: Timeout) {
+            body.coroutine(function* (it: Timeout) {
               limit = it;
               return 'through';
             }),
@@ -30,19 +30,19 @@ describe.each(pairs)('%s', (_, host, body) => {
         expect(await task).toBe('through');
         expect(limit.expired).toBe(false);
       }
-      expect(await start(host, () => past(loop.time() - 5, function* () {}))).toBe(undefined);
+      expect(await host.start(() => past(loop.time() - 5, function* () {}))).toBe(undefined);
     });
   });
 
   function* past(when: number, script: Script): ReturnType<Script> {
-    return yield timeoutAt(when, body(script));
+    return yield timeoutAt(when, body.coroutine(script));
   }
 
   test('C-20 a limit that is over ends the first wait, be it sleep(0)', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
       const error = await outcome(
-        start(host, () =>
+        host.start(() =>
           past(loop.time() - 5, function* () {
             try {
               yield sleep(0);
@@ -71,7 +71,7 @@ describe.each(pairs)('%s', (_, host, body) => {
         const when = loop.time() + 3;
         const future = new Future<string>(loop);
         at(when, () => loop.callAt(when, () => future.setResultUnlessDone('value')));
-        const task = start(host, use(when, future));
+        const task = host.start(use(when, future));
         await later(loop, 1);
         result = await outcome(task);
       });
@@ -85,7 +85,7 @@ describe.each(pairs)('%s', (_, host, body) => {
           function* () {
             return yield timeoutAt(
               when,
-              body(function* () {
+              body.coroutine(function* () {
                 return yield future;
               }),
               { strict },
@@ -103,7 +103,7 @@ describe.each(pairs)('%s', (_, host, body) => {
           function* () {
             return yield timeoutAt(
               when,
-              body(function* () {
+              body.coroutine(function* () {
                 future._loop.callAt(when, () => future.setResultUnlessDone('value'));
                 return yield future;
               }),
@@ -122,10 +122,10 @@ describe.each(pairs)('%s', (_, host, body) => {
           function* () {
             return yield timeoutAt(
               when,
-              body(function* () {
+              body.coroutine(function* () {
                 return yield timeoutAt(
                   when,
-                  body(function* () {
+                  body.coroutine(function* () {
                     return yield future;
                   }),
                   { strict },
@@ -144,13 +144,13 @@ describe.each(pairs)('%s', (_, host, body) => {
         (_when, settle) => settle(),
         (when, future) =>
           function* () {
-            const inner = start(body, function* () {
+            const inner = body.start(function* () {
               return yield future;
             });
             // So that both are due at once, whatever the clock does between.
             return yield timeoutAt(
               when,
-              body(function* () {
+              body.coroutine(function* () {
                 return yield waitFor(inner, null);
               }),
               { strict },
@@ -172,10 +172,10 @@ describe.each(pairs)('%s', (_, host, body) => {
         awaited.setResultUnlessDone(rounds);
         if (!isOver) loop.callSoon(feed);
       };
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield timeout(
           2,
-          body(function* () {
+          body.coroutine(function* () {
             loop.callSoon(feed);
             for (;;) {
               yield awaited;
@@ -200,16 +200,16 @@ describe.each(pairs)('%s', (_, host, body) => {
       let outer!: Timeout;
       let inner!: Timeout;
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         try {
           yield timeout(
             2,
-            body(function* (it: Timeout) {
+            body.coroutine(function* (it: Timeout) {
               outer = it;
               try {
                 yield timeout(
                   LONG,
-                  body(function* (within: Timeout) {
+                  body.coroutine(function* (within: Timeout) {
                     inner = within;
                     yield sleep(LONG);
                   }),
@@ -235,17 +235,17 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async (loop) => {
       const limits: Timeout[] = [];
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const when = loop.time() + 2;
         try {
           yield timeoutAt(
             when,
-            body(function* (it: Timeout) {
+            body.coroutine(function* (it: Timeout) {
               limits.push(it);
               try {
                 yield timeoutAt(
                   when,
-                  body(function* (within: Timeout) {
+                  body.coroutine(function* (within: Timeout) {
                     limits.push(within);
                     yield sleep(LONG);
                   }),
@@ -271,13 +271,13 @@ describe.each(pairs)('%s', (_, host, body) => {
     'C-24 somebody cancels in the turn of the deadline, %s it',
     async (order) => {
       await withLoop(async (loop) => {
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           const when = loop.time() + 2;
           const cancel = (): void => void loop.callAt(when, () => task.cancel('somebody'));
           if (order === 'before') cancel();
           yield timeoutAt(
             when,
-            body(function* () {
+            body.coroutine(function* () {
               if (order === 'behind') cancel();
               yield sleep(LONG);
             }),
@@ -293,10 +293,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-25 a body that swallows the error and goes on to its end', async () => {
     await withLoop(async () => {
       let limit!: Timeout;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const value: unknown = yield timeout(
           1,
-          body(function* (it: Timeout) {
+          body.coroutine(function* (it: Timeout) {
             limit = it;
             try {
               yield sleep(LONG);
@@ -319,10 +319,10 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async () => {
       const raise = (wrap: (cause: unknown) => Error) =>
         outcome(
-          start(host, function* () {
+          host.start(function* () {
             yield timeout(
               1,
-              body(function* () {
+              body.coroutine(function* () {
                 try {
                   yield sleep(LONG);
                 } catch (error) {
@@ -356,10 +356,10 @@ describe.each(pairs)('%s', (_, host, body) => {
           refused.push((error as Error).message);
         }
       };
-      const expired = start(host, function* () {
+      const expired = host.start(function* () {
         yield timeout(
           LONG,
-          body(function* (it: Timeout) {
+          body.coroutine(function* (it: Timeout) {
             limit = it;
             it.reschedule(null);
             expect(it.when()).toBe(null);
@@ -375,10 +375,10 @@ describe.each(pairs)('%s', (_, host, body) => {
       });
       expect(await outcome(expired)).toBeInstanceOf(TimeoutError);
       move();
-      await start(host, function* () {
+      await host.start(function* () {
         yield timeout(
           null,
-          body(function* (it: Timeout) {
+          body.coroutine(function* (it: Timeout) {
             limit = it;
             expect(it.when()).toBe(null);
           }),
@@ -395,8 +395,8 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async (loop) => {
       const run = (end: () => unknown): Promise<unknown> =>
         outcome(
-          start(host, function* () {
-            const inner = start(body, function* () {
+          host.start(function* () {
+            const inner = body.start(function* () {
               try {
                 yield sleep(LONG);
               } catch {
@@ -433,14 +433,14 @@ describe.each(pairs)('%s', (_, host, body) => {
       failed.setException(new RangeError('failed'));
       const run = (delayMs: number, awaitable: () => any): Promise<unknown> =>
         outcome(
-          start(host, function* () {
+          host.start(function* () {
             return yield waitFor(awaitable(), delayMs);
           }),
         );
       for (const delayMs of [0, -1]) {
         expect(await run(delayMs, () => done)).toBe('done');
         expect(await run(delayMs, () => failed)).toBeInstanceOf(RangeError);
-        const entered = body(function* () {
+        const entered = body.coroutine(function* () {
           log.push('entered');
         });
         expect(await run(delayMs, () => entered)).toBeInstanceOf(TimeoutError);
@@ -456,7 +456,7 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async (loop) => {
       for (const delayMs of [null, Infinity, LONG, 0]) {
         const log: unknown[] = [];
-        const inner = start(body, function* () {
+        const inner = body.start(function* () {
           try {
             yield sleep(LONG);
           } catch (error) {
@@ -466,7 +466,7 @@ describe.each(pairs)('%s', (_, host, body) => {
           }
         });
         await soon(loop);
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           yield waitFor(inner, delayMs);
         });
         await soon(loop);
@@ -483,7 +483,7 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('C-29 a waiter cancelled in the turn in which the value comes is not kept alive by it', async () => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield waitFor(future, LONG);
       });
       await later(loop, 1);

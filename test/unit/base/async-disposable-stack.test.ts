@@ -4,7 +4,7 @@ import { isCancelled } from '../../../src/base/errors.js';
 import { cleanup } from '../../../src/task/cancel-scope.js';
 import { ensureFuture } from '../../../src/task/ensure-future.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, outcome, start, type Form } from '../../support/scripts.js';
+import { forms, outcome } from '../../support/forms.js';
 import { later, withLoop } from '../../support/loop.js';
 
 const LONG = 60_000;
@@ -16,13 +16,13 @@ const logging = (log: unknown[], name: string): AsyncDisposable => ({
   },
 });
 
-describe.each(Object.entries(forms))('%s', (_, form: Form) => {
+describe.each(forms)('$name', (form) => {
   test.each(['return', 'throw', 'cancel'])(
     'async resources: released in reverse order on %s',
     async (end) => {
       await withLoop(async (loop) => {
         const log: unknown[] = [];
-        const task = start(form, function* () {
+        const task = form.start(function* () {
           const stack = new AsyncDisposableStack();
           try {
             stack.use(logging(log, 'used'));
@@ -38,7 +38,7 @@ describe.each(Object.entries(forms))('%s', (_, form: Form) => {
           } finally {
             yield cleanup(
               1000,
-              form(function* () {
+              form.coroutine(function* () {
                 yield ensureFuture(stack.disposeAsync());
               }),
             );

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { catchStar, ExceptionGroup } from '../../../src/base/exception-group.js';
 import { TimeoutError } from '../../../src/base/errors.js';
-import { outcome } from '../../support/scripts.js';
+import { outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 import { taskGroup } from '../../../src/task/task-group.js';
 

@@ -2,16 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { BrokenBarrierError } from '../../../src/base/errors.js';
 import { Barrier } from '../../../src/sync/barrier.js';
 import type { Task } from '../../../src/task/task.js';
-import { forms } from '../../support/bodies.js';
+import { forms } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 12): Promise<void> {
   for (let turn = 0; turn < count; turn++) await soon(loop);
 }
 
-describe.each(forms)('$name', ({ spawn }) => {
+describe.each(forms)('$name', ({ start }) => {
   const arrive = (barrier: Barrier): Task<number> =>
-    spawn<number>(function* () {
+    start(function* () {
       return yield barrier.wait();
     });
 
@@ -31,14 +31,14 @@ describe.each(forms)('$name', ({ spawn }) => {
       const waiter = arrive(barrier);
       await turns(loop);
       expect([barrier.waiting, barrier.parties]).toEqual([1, 2]);
-      const breaker = spawn(function* () {
+      const breaker = start(function* () {
         yield barrier.abort();
       });
       await breaker;
       await expect(waiter.toPromise()).rejects.toBeInstanceOf(BrokenBarrierError);
       await expect(arrive(barrier).toPromise()).rejects.toMatchObject({ code: 'ERR_BROKEN_BARRIER' });
       expect([barrier.broken, barrier.waiting]).toEqual([true, 0]);
-      const mender = spawn(function* () {
+      const mender = start(function* () {
         yield barrier.reset();
       });
       await mender;

@@ -2,18 +2,18 @@ import { describe, expect, test } from 'vitest';
 import { CapacityLimiter } from '../../../src/sync/capacity-limiter.js';
 import { currentTask } from '../../../src/task/current.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms } from '../../support/bodies.js';
+import { forms } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {
   for (let turn = 0; turn < count; turn++) await soon(loop);
 }
 
-describe.each(forms)('$name', ({ spawn, coroutine }) => {
+describe.each(forms)('$name', ({ start, coroutine }) => {
   test('CapacityLimiter: knows who has a token, and gives nobody two', async () => {
     await withLoop(async () => {
       const limiter = new CapacityLimiter(2);
-      const task = spawn(function* () {
+      const task = start(function* () {
         const token = yield limiter.acquire();
         const { borrowers, ...numbers } = limiter.statistics();
         expect([borrowers.length, borrowers[0] === currentTask()]).toEqual([1, true]);
@@ -33,7 +33,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
       const limiter = new CapacityLimiter(1);
       const log: string[] = [];
       const tasks = ['a', 'b', 'c', 'd'].map((name) =>
-        spawn(function* () {
+        start(function* () {
           yield limiter.acquire(name);
           log.push(name);
         }),
@@ -67,7 +67,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
       limiter.tryAcquire('first');
       const log: string[] = [];
       const [pending, given, next] = ['pending', 'given', 'next'].map((name) =>
-        spawn(function* () {
+        start(function* () {
           yield limiter.acquire(name);
           log.push(name);
         }),
@@ -86,7 +86,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
     await withLoop(async () => {
       const limiter = new CapacityLimiter(1);
       const tasks = [1, 2].map((name) =>
-        spawn(function* () {
+        start(function* () {
           return yield limiter.withToken(
             coroutine(function* () {
               yield sleep(0);

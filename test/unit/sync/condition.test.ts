@@ -3,7 +3,7 @@ import { Condition } from '../../../src/sync/condition.js';
 import { Lock } from '../../../src/sync/lock.js';
 import { PlainFrame } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, type Form } from '../../support/bodies.js';
+import { forms, type Form } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 class SwitchedFrame extends PlainFrame {
@@ -22,8 +22,8 @@ async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void>
   for (let turn = 0; turn < count; turn++) await soon(loop);
 }
 
-const waiting = ({ spawn, coroutine }: Form, condition: Condition, log: unknown[], name: unknown) =>
-  spawn(function* () {
+const waiting = ({ start, coroutine }: Form, condition: Condition, log: unknown[], name: unknown) =>
+  start(function* () {
     yield condition.withLock(
       coroutine(function* () {
         yield condition.wait();
@@ -66,7 +66,7 @@ describe.each(forms)('$name', (form) => {
       const condition = new Condition(lock);
       const items: string[] = [];
       let asked = 0;
-      const task = form.spawn(function* () {
+      const task = form.start(function* () {
         yield condition.acquire();
         const item = yield condition.waitFor(() => {
           asked++;
@@ -91,7 +91,7 @@ describe.each(forms)('$name', (form) => {
   test('Condition: a predicate that gives a promise is refused', async () => {
     await withLoop(async () => {
       const condition = new Condition();
-      const task = form.spawn(function* () {
+      const task = form.start(function* () {
         yield condition.withLock(
           form.coroutine(function* () {
             yield condition.waitFor((async () => false) as never);
@@ -108,7 +108,7 @@ describe.each(forms)('$name', (form) => {
       const condition = new Condition();
       expect(() => condition.notify()).toThrow('Cannot notify while the lock is not acquired');
       expect(() => condition.notifyAll()).toThrow('Cannot notify');
-      const task = form.spawn(function* () {
+      const task = form.start(function* () {
         yield condition.wait();
       });
       await expect(task.toPromise()).rejects.toThrow('Cannot wait while the lock is not acquired');
@@ -120,7 +120,7 @@ describe.each(forms)('$name', (form) => {
       const condition = new Condition();
       const scope = new SwitchedFrame(null);
       const log: unknown[] = [];
-      const task = form.spawn(function* () {
+      const task = form.start(function* () {
         yield condition.acquire();
         try {
           yield condition.wait();
@@ -155,7 +155,7 @@ describe.each(forms)('$name', (form) => {
       const log: unknown[] = [];
       const owner = waiting(form, condition, log, 'woke');
       await turns(loop);
-      const other = form.spawn(function* () {
+      const other = form.start(function* () {
         yield condition.acquire();
         condition.notify();
         condition.release();

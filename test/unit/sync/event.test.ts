@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { AsyncEvent, createTask, Event } from '../../../src/index.js';
-import { forms } from '../../support/bodies.js';
+import { forms } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
-describe.each(forms)('$name', ({ spawn }) => {
+describe.each(forms)('$name', ({ start }) => {
   test('Event: wait() gives true to everybody who waits, and at once while the flag is up', async () => {
     await withLoop(async (loop) => {
       const event = new Event();
       const waiters = [1, 2].map(() =>
-        spawn(function* () {
+        start(function* () {
           return yield event.wait();
         }),
       );
@@ -21,7 +21,7 @@ describe.each(forms)('$name', ({ spawn }) => {
       for (const waiter of waiters) expect(await waiter).toBe(true);
       const log: string[] = [];
       loop.callSoon(() => log.push('next turn'));
-      const late = spawn(function* () {
+      const late = start(function* () {
         yield event.wait();
         log.push('waited');
       });
@@ -36,7 +36,7 @@ describe.each(forms)('$name', ({ spawn }) => {
       event.set();
       event.clear();
       expect(event.isSet).toBe(false);
-      const waiter = spawn(function* () {
+      const waiter = start(function* () {
         yield event.wait();
       });
       await soon(loop);

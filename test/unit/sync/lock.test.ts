@@ -4,7 +4,7 @@ import { Lock } from '../../../src/sync/lock.js';
 import { createTask, currentTask } from '../../../src/task/current.js';
 import { PlainFrame } from '../../../src/task/frame.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms } from '../../support/bodies.js';
+import { forms } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 class CancelledFrame extends PlainFrame {
@@ -17,13 +17,13 @@ class CancelledFrame extends PlainFrame {
   }
 }
 
-describe.each(forms)('$name', ({ spawn, coroutine }) => {
+describe.each(forms)('$name', ({ start, coroutine }) => {
   test('Lock: FIFO, one at a time', async () => {
     await withLoop(async () => {
       const lock = new Lock();
       const log: string[] = [];
       const tasks = ['a', 'b', 'c'].map((name) =>
-        spawn(function* () {
+        start(function* () {
           yield lock.acquire();
           log.push(`+${name}`);
           yield sleep(0);
@@ -40,7 +40,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Lock: not re-entrant, a second acquire waits', async () => {
     await withLoop(async (loop) => {
       const lock = new Lock();
-      const task = spawn(function* () {
+      const task = start(function* () {
         yield lock.acquire();
         yield lock.acquire();
       });
@@ -55,7 +55,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Lock: what acquire() gives releases, once per acquisition', async () => {
     await withLoop(async () => {
       const lock = new Lock();
-      const task = spawn(function* () {
+      const task = start(function* () {
         const first = yield lock.acquire();
         first[Symbol.dispose]();
         const second = yield lock.acquire();
@@ -69,7 +69,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Lock: withLock passes results and errors on, and releases after either', async () => {
     await withLoop(async () => {
       const lock = new Lock();
-      const task = spawn(function* () {
+      const task = start(function* () {
         const value = yield lock.withLock(
           coroutine(function* () {
             return [lock.locked, currentTask()?.name, yield sleep(0, 'value')];
@@ -96,7 +96,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
     await withLoop(async (loop) => {
       const lock = new Lock();
       const user = () =>
-        spawn(function* () {
+        start(function* () {
           yield lock.withLock(
             coroutine(function* () {
               yield sleep(1e6);
@@ -118,7 +118,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Lock: a body that throws at once, or gives nothing to wait for, leaves it released', async () => {
     await withLoop(async () => {
       const lock = new Lock();
-      const task = spawn(function* () {
+      const task = start(function* () {
         const messages: string[] = [];
         for (const body of [
           () => {
@@ -145,14 +145,14 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Lock: with owners, only the owner releases and it cannot wait for itself', async () => {
     await withLoop(async () => {
       const lock = new Lock({ owner: true });
-      const owner = spawn(function* () {
+      const owner = start(function* () {
         yield lock.acquire();
         expect(lock.statistics().owner).toBe(currentTask());
         expect(() => lock.acquire()).toThrow('The task owns the lock already');
         yield sleep(1);
         lock.release();
       });
-      const other = spawn(function* () {
+      const other = start(function* () {
         expect(() => lock.release()).toThrow(InvalidStateError);
         yield lock.acquire();
         expect(lock.statistics().owner).toBe(currentTask());
@@ -169,7 +169,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
     await withLoop(async (loop) => {
       const lock = new Lock();
       await lock.acquire();
-      const task = spawn(function* () {
+      const task = start(function* () {
         yield lock.acquire();
       });
       task._frame = new CancelledFrame(null);

@@ -5,7 +5,7 @@ import { Lock } from '../../../src/sync/lock.js';
 import { Semaphore } from '../../../src/sync/semaphore.js';
 import { sleep } from '../../../src/task/sleep.js';
 import type { Task } from '../../../src/task/task.js';
-import { forms, type Form } from '../../support/bodies.js';
+import { forms, type Form } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 interface User {
@@ -41,7 +41,7 @@ async function runSchedule(form: Form, resource: Resource, schedule: readonly Us
     let held = 0;
     const start = (it: User, index: number): Task<void> => {
       const amount = resource.amountOf(it);
-      return form.spawn(function* () {
+      return form.start(function* () {
         for (let turn = 0; turn < it.startsAt; turn++) yield sleep(0);
         asked.push(index);
         yield resource.acquire(amount);

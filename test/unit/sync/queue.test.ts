@@ -21,14 +21,14 @@ const errorOf = (call: () => unknown): unknown => {
   }
 };
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('Queue: first in, first out', async () => {
     await withLoop(async () => {
       const queue = new Queue<number>(Infinity);
-      for (let i = 0; i < 100; i++) await start(() => queue.put(i));
+      for (let i = 0; i < 100; i++) await call(() => queue.put(i));
       expect(queue.size).toBe(100);
       expect(queue.qsize()).toBe(100);
-      for (let i = 0; i < 100; i++) expect(await start(() => queue.get())).toBe(i);
+      for (let i = 0; i < 100; i++) expect(await call(() => queue.get())).toBe(i);
       expect(queue.empty()).toBe(true);
     });
   });
@@ -36,12 +36,12 @@ describe.each(forms)('%s', (_, start) => {
   test('Queue: putters that wait for room get it in the order in which they came', async () => {
     await withLoop(async () => {
       const queue = new Queue<number>(1);
-      const putters = [0, 1, 2, 3].map((i) => start(() => queue.put(i)));
+      const putters = [0, 1, 2, 3].map((i) => call(() => queue.put(i)));
       await sleep(0);
       await sleep(0);
       expect(queue.full()).toBe(true);
       expect(queue.statistics()).toMatchObject({ size: 1, tasksWaitingPut: 3 });
-      for (let i = 0; i < 4; i++) expect(await start(() => queue.get())).toBe(i);
+      for (let i = 0; i < 4; i++) expect(await call(() => queue.get())).toBe(i);
       for (const putter of putters) await putter;
       expect(queue.statistics()).toMatchObject({ size: 0, tasksWaitingPut: 0 });
     });
@@ -50,7 +50,7 @@ describe.each(forms)('%s', (_, start) => {
   test('Queue: getters that wait get items in the order in which they came', async () => {
     await withLoop(async () => {
       const queue = new Queue<string>(5);
-      const getters = [0, 1, 2].map(() => start(() => queue.get()));
+      const getters = [0, 1, 2].map(() => call(() => queue.get()));
       await sleep(0);
       await sleep(0);
       expect(queue.statistics().tasksWaitingGet).toBe(3);
@@ -62,15 +62,15 @@ describe.each(forms)('%s', (_, start) => {
   test('Queue: a cancelled wait takes nothing and puts nothing', async () => {
     await withLoop(async () => {
       const queue = new Queue<number>(1);
-      const getter = start(() => queue.get());
+      const getter = call(() => queue.get());
       await sleep(1);
       getter.cancel();
-      expect(await outcome(getter)).toBe('CancelledError');
+      expect(await outcome(getter)).toMatchObject({ name: 'CancelledError' });
       queue.putNowait(1);
-      const putter = start(() => queue.put(2));
+      const putter = call(() => queue.put(2));
       await sleep(1);
       putter.cancel();
-      expect(await outcome(putter)).toBe('CancelledError');
+      expect(await outcome(putter)).toMatchObject({ name: 'CancelledError' });
       expect(queue.getNowait()).toBe(1);
       expect(queue.empty()).toBe(true);
       expect(queue.statistics()).toMatchObject({ tasksWaitingGet: 0, tasksWaitingPut: 0, unfinished: 1 });
@@ -81,7 +81,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const queue = new Queue<string>(1);
       queue.putNowait('first');
-      const putter = start(() => queue.put('woken'));
+      const putter = call(() => queue.put('woken'));
       await sleep(1);
       expect(queue.getNowait()).toBe('first');
       queue.putNowait('between');
@@ -99,11 +99,11 @@ describe.each(forms)('%s', (_, start) => {
       const promise = Object.freeze(Promise.resolve('promised'));
       const future = new Future<string>(loop);
       for (const item of [undefined, null, promise, future]) queue.putNowait(item);
-      expect(await start(() => queue.get())).toBe(undefined);
-      expect(await start(() => queue.get())).toBe(null);
+      expect(await call(() => queue.get())).toBe(undefined);
+      expect(await call(() => queue.get())).toBe(null);
       // Awaiting flattens.
-      expect(await start(() => queue.get())).toBe('promised');
-      const getter = start(() => queue.get());
+      expect(await call(() => queue.get())).toBe('promised');
+      const getter = call(() => queue.get());
       await sleep(0);
       future.setResult('later');
       expect(await getter).toBe('later');
@@ -114,10 +114,10 @@ describe.each(forms)('%s', (_, start) => {
   test('join/task_done: join returns at once when nothing is unfinished, else when all is', async () => {
     await withLoop(async () => {
       const queue = new Queue<number>(Infinity);
-      await start(() => queue.join());
+      await call(() => queue.join());
       queue.putNowait(1);
       queue.putNowait(2);
-      const joiner = start(() => queue.join());
+      const joiner = call(() => queue.join());
       await sleep(0);
       await sleep(0);
       expect(queue.statistics()).toMatchObject({ unfinished: 2, tasksWaitingJoin: 1 });
@@ -135,11 +135,11 @@ describe.each(forms)('%s', (_, start) => {
       await joiner;
       // And a later one waits anew.
       queue.putNowait(4);
-      const next = start(() => queue.join());
+      const next = call(() => queue.join());
       await sleep(1);
       expect(next.done()).toBe(false);
       next.cancel();
-      expect(await outcome(next)).toBe('CancelledError');
+      expect(await outcome(next)).toMatchObject({ name: 'CancelledError' });
       expect(queue.statistics().tasksWaitingJoin).toBe(0);
     });
   });
@@ -149,19 +149,19 @@ describe.each(forms)('%s', (_, start) => {
       const queue = new Queue<number>(2);
       queue.putNowait(1);
       queue.putNowait(2);
-      const putter = start(() => queue.put(3));
+      const putter = call(() => queue.put(3));
       await sleep(1);
       queue.shutdown();
       queue.shutdown();
-      expect(await outcome(putter)).toBe('QueueShutDown');
-      expect(await outcome(start(() => queue.put(4)))).toBe('QueueShutDown');
+      expect(await outcome(putter)).toMatchObject({ name: 'QueueShutDown' });
+      expect(await outcome(call(() => queue.put(4)))).toMatchObject({ name: 'QueueShutDown' });
       expect(errorOf(() => queue.putNowait(4))).toBeInstanceOf(QueueShutDown);
       expect(errorOf(() => queue.offer(4))).toBeInstanceOf(QueueShutDown);
-      expect(await start(() => queue.get())).toBe(1);
+      expect(await call(() => queue.get())).toBe(1);
       // With room again, the queue is as shut down as before.
-      expect(await outcome(start(() => queue.put(4)))).toBe('QueueShutDown');
+      expect(await outcome(call(() => queue.put(4)))).toMatchObject({ name: 'QueueShutDown' });
       expect(queue.getNowait()).toBe(2);
-      expect(await outcome(start(() => queue.get()))).toBe('QueueShutDown');
+      expect(await outcome(call(() => queue.get()))).toMatchObject({ name: 'QueueShutDown' });
       expect(errorOf(() => queue.getNowait())).toBeInstanceOf(QueueShutDown);
       expect(queue.statistics()).toMatchObject({ isShutDown: true, unfinished: 2 });
     });
@@ -170,10 +170,10 @@ describe.each(forms)('%s', (_, start) => {
   test('shutdown: whoever waits for an item is woken', async () => {
     await withLoop(async () => {
       const queue = new Queue<number>(2);
-      const getters = [start(() => queue.get()), start(() => queue.get())];
+      const getters = [call(() => queue.get()), call(() => queue.get())];
       await sleep(1);
       queue.shutdown();
-      for (const getter of getters) expect(await outcome(getter)).toBe('QueueShutDown');
+      for (const getter of getters) expect(await outcome(getter)).toMatchObject({ name: 'QueueShutDown' });
     });
   });
 
@@ -182,13 +182,13 @@ describe.each(forms)('%s', (_, start) => {
       const queue = new Queue<number>(2);
       queue.putNowait(1);
       queue.putNowait(2);
-      const joiner = start(() => queue.join());
-      const putter = start(() => queue.put(3));
+      const joiner = call(() => queue.join());
+      const putter = call(() => queue.put(3));
       await sleep(1);
       queue.shutdown();
       queue.shutdown({ immediate: true });
       await joiner;
-      expect(await outcome(putter)).toBe('QueueShutDown');
+      expect(await outcome(putter)).toMatchObject({ name: 'QueueShutDown' });
       expect(queue.empty()).toBe(true);
       expect(queue.statistics().unfinished).toBe(0);
     });
@@ -200,13 +200,18 @@ describe.each(forms)('%s', (_, start) => {
       for (const overflow of ['dropOldest', 'dropNewest', 'throw'] as const) {
         const queue = new Queue<number>(2, { overflow });
         const outcomes: unknown[] = [];
-        for (const item of [1, 2, 3]) outcomes.push(await outcome(start(() => queue.put(item))));
+        for (const item of [1, 2, 3]) outcomes.push(await outcome(call(() => queue.put(item))));
         left[overflow] = { outcomes, items: [queue.getNowait(), queue.getNowait()], ...queue.statistics() };
       }
       expect(left).toMatchObject({
         dropOldest: { outcomes: [undefined, undefined, undefined], items: [2, 3], dropped: 1, unfinished: 2 },
         dropNewest: { outcomes: [undefined, undefined, undefined], items: [1, 2], dropped: 1, unfinished: 2 },
-        throw: { outcomes: [undefined, undefined, 'QueueFull'], items: [1, 2], dropped: 0, unfinished: 2 },
+        throw: {
+          outcomes: [undefined, undefined, { name: 'QueueFull' }],
+          items: [1, 2],
+          dropped: 0,
+          unfinished: 2,
+        },
       });
     });
   });
@@ -223,10 +228,10 @@ describe.each(forms)('%s', (_, start) => {
         ['d', 2],
         ['b', 1],
       ] as const) {
-        await start(() => queue.put({ name, level }));
+        await call(() => queue.put({ name, level }));
       }
       const taken = [];
-      while (!queue.empty()) taken.push(await start(() => queue.get()));
+      while (!queue.empty()) taken.push(await call(() => queue.get()));
       expect(names(taken)).toEqual(['a', 'b', 'c', 'd']);
     });
   });
@@ -234,10 +239,10 @@ describe.each(forms)('%s', (_, start) => {
   test('priority/LIFO: last in, first out', async () => {
     await withLoop(async () => {
       const queue = new LifoQueue<number>(3);
-      for (let i = 0; i < 3; i++) await start(() => queue.put(i));
-      const putter = start(() => queue.put(3));
+      for (let i = 0; i < 3; i++) await call(() => queue.put(i));
+      const putter = call(() => queue.put(3));
       await sleep(1);
-      expect(await start(() => queue.get())).toBe(2);
+      expect(await call(() => queue.get())).toBe(2);
       await putter;
       expect([queue.getNowait(), queue.getNowait(), queue.getNowait()]).toEqual([3, 1, 0]);
     });
@@ -248,19 +253,19 @@ describe.each(forms)('%s', (_, start) => {
     queue.putNowait(1);
     await withLoop(async () => {
       // Who need not wait, binds nothing.
-      expect(await start(() => queue.get())).toBe(1);
+      expect(await call(() => queue.get())).toBe(1);
     });
     await withLoop(async () => {
-      const getter = start(() => queue.get());
+      const getter = call(() => queue.get());
       await sleep(1);
       queue.putNowait(2);
       expect(await getter).toBe(2);
     });
     await withLoop(async () => {
-      expect(await outcome(start(() => queue.get()))).toBe('InvalidStateError');
+      expect(await outcome(call(() => queue.get()))).toMatchObject({ name: 'InvalidStateError' });
       queue.putNowait(3);
-      expect(await outcome(start(() => queue.put(4)))).toBe('InvalidStateError');
-      expect(await start(() => queue.get())).toBe(3);
+      expect(await outcome(call(() => queue.put(4)))).toMatchObject({ name: 'InvalidStateError' });
+      expect(await call(() => queue.get())).toBe(3);
     });
   });
 });
@@ -345,7 +350,7 @@ test('Queue: waiting with a time limit again and again gathers nothing', async (
       await sleep(0);
       expect(queue.statistics().tasksWaitingGet).toBe(1);
       getter.cancel();
-      expect(await outcome(getter)).toBe('CancelledError');
+      expect(await outcome(getter)).toMatchObject({ name: 'CancelledError' });
     }
     expect(queue.statistics().tasksWaitingGet).toBe(0);
   });
@@ -422,7 +427,7 @@ test('async iteration: a cancelled consumer leaves, and takes no item with it', 
     await sleep(1);
     queue.putNowait(1);
     consumer.cancel();
-    expect(await outcome(consumer)).toBe('CancelledError');
+    expect(await outcome(consumer)).toMatchObject({ name: 'CancelledError' });
     expect(queue.getNowait()).toBe(1);
   });
 });
@@ -491,12 +496,12 @@ test('statistics: are exact and frozen, and inspection shows them', async () => 
     expect(inspect(queue)).toBe('<Queue size=1/1 unfinished=1 putters=2>');
     queue.shutdown({ immediate: true });
     expect(inspect(queue)).toBe('<Queue size=0/1 shut down>');
-    for (const putter of putters) expect(await outcome(putter)).toBe('QueueShutDown');
+    for (const putter of putters) expect(await outcome(putter)).toMatchObject({ name: 'QueueShutDown' });
     const getters = new LifoQueue<number>(Infinity);
     const getter = createTask(async () => await getters.get());
     await sleep(1);
     expect(inspect(getters)).toBe('<LifoQueue size=0/Infinity getters=1>');
     getter.cancel();
-    expect(await outcome(getter)).toBe('CancelledError');
+    expect(await outcome(getter)).toMatchObject({ name: 'CancelledError' });
   });
 });

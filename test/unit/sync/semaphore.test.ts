@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { BoundedSemaphore, Semaphore } from '../../../src/sync/semaphore.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms } from '../../support/bodies.js';
+import { forms } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
 async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {
   for (let turn = 0; turn < count; turn++) await soon(loop);
 }
 
-describe.each(forms)('$name', ({ spawn, coroutine }) => {
+describe.each(forms)('$name', ({ start, coroutine }) => {
   const wanting = (semaphore: Semaphore, permits: number, log: number[]) =>
-    spawn(function* () {
+    start(function* () {
       yield semaphore.acquire(permits);
       log.push(permits);
     });
@@ -74,7 +74,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
       let inside = 0;
       let most = 0;
       const tasks = Array.from({ length: 6 }, (_, index) =>
-        spawn(function* () {
+        start(function* () {
           return yield semaphore.withPermit(
             coroutine(function* () {
               most = Math.max(most, ++inside);
@@ -94,7 +94,7 @@ describe.each(forms)('$name', ({ spawn, coroutine }) => {
   test('Semaphore: what acquire(k) gives, gives back k permits', async () => {
     await withLoop(async (loop) => {
       const semaphore = new Semaphore(3);
-      const task = spawn(function* () {
+      const task = start(function* () {
         const atOnce = yield semaphore.acquire(2);
         const value = semaphore.value;
         atOnce[Symbol.dispose]();

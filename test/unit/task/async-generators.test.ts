@@ -6,7 +6,7 @@ import { Runner } from '../../../src/run.js';
 import { closing } from '../../../src/task/closing.js';
 import { createTask } from '../../../src/task/current.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { settled } from '../../support/callers.js';
+import { outcome } from '../../support/forms.js';
 import { nodeTurn, withLoop } from '../../support/loop.js';
 
 const make = (options: object): EventLoop => new EventLoop(options);
@@ -86,7 +86,7 @@ describe('closing', () => {
       });
       await sleep(1);
       task.cancel();
-      expect(await settled(task)).toBeInstanceOf(CancelledError);
+      expect(await outcome(task)).toBeInstanceOf(CancelledError);
       expect(log).toEqual([]);
       open(undefined);
       while (loop.statistics().tasks > 0) await nodeTurn();

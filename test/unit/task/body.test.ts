@@ -6,13 +6,13 @@ import { timeout } from '../../../src/task/timeout.js';
 import { forms, outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('a body that hands on a future, a task or an operation gives its value', async () => {
     await withLoop(async () => {
-      expect(await start(() => timeout(1000, () => sleep(1, 'future')))).toBe('future');
-      expect(await start(() => timeout(1000, () => createTask(() => sleep(1, 'task'))))).toBe('task');
+      expect(await call(() => timeout(1000, () => sleep(1, 'future')))).toBe('future');
+      expect(await call(() => timeout(1000, () => createTask(() => sleep(1, 'task'))))).toBe('task');
       const inner = (): PromiseLike<string> => timeout(1000, async () => await sleep(1, 'operation'));
-      expect(await start(() => timeout(1000, inner))).toBe('operation');
+      expect(await call(() => timeout(1000, inner))).toBe('operation');
     });
   });
 
@@ -24,11 +24,11 @@ describe.each(forms)('%s', (_, start) => {
         () => timeout(120_000, () => sleep(60_000)),
       ];
       for (const body of bodies) {
-        expect(await outcome(start(() => timeout(1, body)))).toBe('TimeoutError');
-        const task = start(() => timeout(60_000, body));
+        expect(await outcome(call(() => timeout(1, body)))).toMatchObject({ name: 'TimeoutError' });
+        const task = call(() => timeout(60_000, body));
         await sleep(1);
         task.cancel();
-        expect(await outcome(task)).toBe('CancelledError');
+        expect(await outcome(task)).toMatchObject({ name: 'CancelledError' });
       }
       expect(loop.statistics().timers).toBe(0);
     });

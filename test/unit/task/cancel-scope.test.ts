@@ -7,7 +7,7 @@ import type { CancelScope } from '../../../src/task/scope.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { taskGroup, type TaskGroup } from '../../../src/task/task-group.js';
 import { timeout } from '../../../src/task/timeout.js';
-import { outcome, pairs, start } from '../../support/scripts.js';
+import { outcome, pairs } from '../../support/forms.js';
 import { later, withLoop } from '../../support/loop.js';
 
 const LONG = 60_000;
@@ -25,10 +25,10 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('cancel scope: gives what its body returns, and throws what it throws', async () => {
     await withLoop(async () => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             yield sleep(0);
             expect([scope.cancelCalled, scope.cancelledCaught, scope.deadline, scope.shield]).toEqual([
               false,
@@ -41,10 +41,10 @@ describe.each(pairs)('%s', (_, host, body) => {
         );
       });
       expect(await task).toBe('value');
-      const broken = start(host, function* () {
+      const broken = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             scope.cancel();
             throw new RangeError('own');
           }),
@@ -57,10 +57,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: cancel() is idempotent, tells whether it did anything, and not after the end', async () => {
     await withLoop(async () => {
       let kept!: CancelScope;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             kept = scope;
             return 'through';
           }),
@@ -69,7 +69,7 @@ describe.each(pairs)('%s', (_, host, body) => {
         const results: unknown[] = [];
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             results.push(scope.cancel('first'), scope.cancel('second'));
             yield* waits(results, 'body');
           }),
@@ -83,13 +83,13 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: swallows only its own cancellation, the outer one goes through the inner', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (outer: CancelScope) {
+          body.coroutine(function* (outer: CancelScope) {
             yield cancelScope(
               {},
-              body(function* (inner: CancelScope) {
+              body.coroutine(function* (inner: CancelScope) {
                 inner.cancel('inner');
                 outer.cancel('outer');
                 yield* waits(log, 'body');
@@ -108,13 +108,13 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: the inner one ends alone', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield cancelScope(
           {},
-          body(function* (outer: CancelScope) {
+          body.coroutine(function* (outer: CancelScope) {
             yield cancelScope(
               {},
-              body(function* (inner: CancelScope) {
+              body.coroutine(function* (inner: CancelScope) {
                 inner.cancel('inner');
                 yield* waits(log, 'body');
               }),
@@ -132,10 +132,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: a task that is cancelled by others ends cancelled, though the scope was as well', async () => {
     await withLoop(async (loop) => {
       let kept!: CancelScope;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             kept = scope;
             yield sleep(LONG);
           }),
@@ -152,14 +152,14 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: a shield inside lets nothing of the outer one in, its own cancellation it does', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (outer: CancelScope) {
+          body.coroutine(function* (outer: CancelScope) {
             outer.cancel('outer');
             yield cancelScope(
               { shield: true },
-              body(function* (shield: CancelScope) {
+              body.coroutine(function* (shield: CancelScope) {
                 yield sleep(1);
                 log.push('shielded');
                 shield.cancel('own');
@@ -178,17 +178,17 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: shields within shields within cancelled scopes', async () => {
     await withLoop(async () => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (one: CancelScope) {
+          body.coroutine(function* (one: CancelScope) {
             yield cancelScope(
               { shield: true },
-              body(function* (two: CancelScope) {
+              body.coroutine(function* (two: CancelScope) {
                 one.cancel('one');
                 yield cancelScope(
                   { shield: true },
-                  body(function* () {
+                  body.coroutine(function* () {
                     two.cancel('two');
                     yield sleep(1);
                     log.push('innermost');
@@ -210,10 +210,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: a shield keeps the cancellation of the task until its body is through', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           { shield: true },
-          body(function* () {
+          body.coroutine(function* () {
             yield sleep(2);
             log.push('through');
           }),
@@ -234,14 +234,14 @@ describe.each(pairs)('%s', (_, host, body) => {
         const log: unknown[] = [];
         let outer!: CancelScope;
         let inner!: CancelScope;
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           yield cancelScope(
             {},
-            body(function* (one: CancelScope) {
+            body.coroutine(function* (one: CancelScope) {
               outer = one;
               yield cancelScope(
                 { shield: true },
-                body(function* (two: CancelScope) {
+                body.coroutine(function* (two: CancelScope) {
                   inner = two;
                   yield* waits(log, 'inner');
                 }),
@@ -265,14 +265,14 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: time limits and groups inside of a shield work, though the task is being cancelled', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           { shield: true },
-          body(function* () {
+          body.coroutine(function* () {
             yield sleep(2);
             const limited = timeout(
               1,
-              body(function* () {
+              body.coroutine(function* () {
                 yield sleep(LONG);
               }),
             );
@@ -283,10 +283,10 @@ describe.each(pairs)('%s', (_, host, body) => {
             }
             try {
               yield taskGroup(
-                body(function* (group: TaskGroup) {
-                  group.createTask(body(() => waits(log, 'child')));
+                body.coroutine(function* (group: TaskGroup) {
+                  group.createTask(body.coroutine(() => waits(log, 'child')));
                   group.createTask(
-                    body(function* () {
+                    body.coroutine(function* () {
                       throw new Error('broken');
                     }),
                   );
@@ -316,12 +316,12 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('cancel scope: the deadline cancels, may be moved, and is Infinity at first', async () => {
     await withLoop(async (loop) => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         let kept!: CancelScope;
         const log: unknown[] = [];
         const value: unknown = yield cancelScope(
           { deadline: loop.time() + 1 },
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             kept = scope;
             scope.deadline = loop.time() + LONG;
             yield sleep(3);
@@ -343,10 +343,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: a deadline that has passed ends the first wait', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           { deadline: loop.time() - 1 },
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             log.push(scope.cancelCalled, currentDeadline());
             yield sleep(0);
             log.push('not reached');
@@ -364,10 +364,10 @@ describe.each(pairs)('%s', (_, host, body) => {
         const controller = new AbortController();
         const log: unknown[] = [];
         if (isEarly) controller.abort('signal');
-        const task = start(host, function* () {
+        const task = host.start(function* () {
           yield cancelScope(
             { signal: controller.signal },
-            body(() => waits(log, 'body')),
+            body.coroutine(() => waits(log, 'body')),
           );
           return 'behind';
         });
@@ -383,18 +383,18 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: the tasks of a group inside are cancelled at every wait as well, those outside are not', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const outside = start(host, function* () {
+      const outside = host.start(function* () {
         yield sleep(3);
         return 'outside';
       });
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             yield taskGroup(
-              body(function* (group: TaskGroup) {
+              body.coroutine(function* (group: TaskGroup) {
                 group.createTask(
-                  body(function* () {
+                  body.coroutine(function* () {
                     for (let round = 0; round < 2; round++) {
                       try {
                         yield sleep(LONG);
@@ -418,18 +418,18 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('timeout scope: moveOnAfter() gives undefined when its time is over', async () => {
     await withLoop(async () => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return [
           yield moveOnAfter(
             1,
-            body(function* () {
+            body.coroutine(function* () {
               yield sleep(LONG);
               return 'late';
             }),
           ),
           yield moveOnAfter(
             LONG,
-            body(function* () {
+            body.coroutine(function* () {
               yield sleep(0);
               return 'in time';
             }),
@@ -443,10 +443,10 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('timeout scope: failAfter() throws a TimeoutError when its time is over', async () => {
     await withLoop(async () => {
-      const late = start(host, function* () {
+      const late = host.start(function* () {
         yield failAfter(
           1,
-          body(function* () {
+          body.coroutine(function* () {
             yield sleep(LONG);
           }),
         );
@@ -454,10 +454,10 @@ describe.each(pairs)('%s', (_, host, body) => {
       const error = (await outcome(late)) as Error;
       expect(error).toBeInstanceOf(TimeoutError);
       expect(error.cause).toBeInstanceOf(CancelledError);
-      const early = start(host, function* () {
+      const early = host.start(function* () {
         return yield failAfter(
           LONG,
-          body(function* () {
+          body.coroutine(function* () {
             return 'in time';
           }),
         );
@@ -469,13 +469,13 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('uncancellable cleanup: runs to its end while the task is cancelled again and again', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         try {
           yield sleep(LONG);
         } finally {
           const value: unknown = yield cleanup(
             LONG,
-            body(function* () {
+            body.coroutine(function* () {
               for (let round = 0; round < 3; round++) yield sleep(1);
               return 'cleaned up';
             }),
@@ -495,11 +495,11 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('uncancellable cleanup: is cut off when its time is over, and what comes from outside is not lost', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         log.push(
           yield cleanup(
             4,
-            body(function* () {
+            body.coroutine(function* () {
               try {
                 yield sleep(LONG);
               } catch (error) {
@@ -520,17 +520,17 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('uncancellable cleanup: its errors join the group', async () => {
     await withLoop(async (loop) => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield taskGroup(
-          body(function* (group: TaskGroup) {
+          body.coroutine(function* (group: TaskGroup) {
             group.createTask(
-              body(function* () {
+              body.coroutine(function* () {
                 try {
                   yield sleep(LONG);
                 } finally {
                   yield cleanup(
                     LONG,
-                    body(function* () {
+                    body.coroutine(function* () {
                       yield sleep(1);
                       throw new Error('cleanup');
                     }),
@@ -553,7 +553,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       let open!: (value: string) => void;
       const foreign = new Promise<string>((resolve) => (open = resolve));
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield cancelScope({}, async (scope: CancelScope) => {
           loop.callLater(1, () => {
             scope.cancel();

@@ -5,29 +5,29 @@ import type { CancelScope } from '../../../src/task/scope.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { timeoutAt, type Timeout } from '../../../src/task/timeout.js';
 import { FakeClock } from '../../support/clock.js';
-import { pairs, start } from '../../support/scripts.js';
+import { pairs } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 
 describe.each(pairs)('%s', (_, host, body) => {
   test('deadline inheritance: the earliest of all limits around counts, as long as it is there', async () => {
     await withLoop(async (loop) => {
-      const now = loop.time();
+      const now = Math.trunc(loop.time());
       const log: number[] = [];
       const note = (): number => log.push(Math.round((currentDeadline() - now) / 1e6));
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         note();
         yield timeoutAt(
           now + 2e6,
-          body(function* (limit: Timeout) {
+          body.coroutine(function* (limit: Timeout) {
             note();
             yield cancelScope(
               { deadline: now + 1e6 },
-              body(function* (scope: CancelScope) {
+              body.coroutine(function* (scope: CancelScope) {
                 note();
                 yield sleep(0);
                 yield timeoutAt(
                   now + 3e6,
-                  body(function* () {
+                  body.coroutine(function* () {
                     note();
                     scope.deadline = now + 4e6;
                     note();
@@ -50,15 +50,15 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('deadline inheritance: a shield has only its own, a cancelled scope none left', async () => {
     await withLoop(async (loop) => {
       const when = loop.time() + 60_000;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             scope.cancel();
             const outside = currentDeadline();
             const inside: unknown = yield cancelScope(
               { shield: true, deadline: when },
-              body(function* () {
+              body.coroutine(function* () {
                 return currentDeadline() === when;
               }),
             );

@@ -6,16 +6,16 @@ import { ensureFuture } from '../../../src/task/ensure-future.js';
 import { fromSignal } from '../../../src/task/from-signal.js';
 import { Future } from '../../../src/task/future.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, outcome, start } from '../../support/scripts.js';
+import { forms, outcome } from '../../support/forms.js';
 import { later, soon, withLoop } from '../../support/loop.js';
 
 const listenersOf = (signal: AbortSignal): number => getEventListeners(signal, 'abort').length;
 
-describe.each(Object.entries(forms))('%s', (_, form) => {
+describe.each(forms)('$name', (form) => {
   test('AbortSignal bridge: fromSignal() is cancelled with the reason of the signal', async () => {
     await withLoop(async (loop) => {
       const controller = new AbortController();
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         yield fromSignal(controller.signal);
       });
       await later(loop, 1);
@@ -29,7 +29,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
   test('AbortSignal bridge: whoever waits for the signal is cancelled, and no listener stays', async () => {
     await withLoop(async (loop) => {
       const { signal } = new AbortController();
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         yield fromSignal(signal);
       });
       await later(loop, 1);
@@ -46,7 +46,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
       process.on('warning', onWarning);
       const controller = new AbortController();
       const { signal } = controller;
-      const waits = form(function* () {
+      const waits = form.coroutine(function* () {
         yield sleep(60_000);
       }) as () => PromiseLike<void>;
       const tasks = Array.from({ length: 10_000 }, () => createTask(waits, { signal }));

@@ -9,10 +9,10 @@ import { gather } from '../../../src/task/gather.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { Task } from '../../../src/task/task.js';
 import { wait } from '../../../src/task/wait.js';
-import { forms, settled } from '../../support/callers.js';
+import { forms, outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('gather: everything that can be waited for, and the results in its order', async () => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
@@ -20,7 +20,7 @@ describe.each(forms)('%s', (_, start) => {
       const steps = function* (): Generator<unknown, string> {
         return yield* sleep(0, 'generator');
       };
-      const results = await start(() =>
+      const results = await call(() =>
         gather([
           future,
           createTask(() => sleep(2, 'task')),
@@ -50,14 +50,14 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       let calls = 0;
       const count = async (): Promise<number> => ++calls;
-      expect(await start(() => gather([count, count]))).toEqual([1, 2]);
+      expect(await call(() => gather([count, count]))).toEqual([1, 2]);
     });
   });
 
   test('gather: returnExceptions gives errors and cancellations as results', async () => {
     await withLoop(async (loop) => {
       const futures = [new Future<number>(loop), new Future<number>(loop), new Future<number>(loop)] as const;
-      const task = start(() => gather(futures, { returnExceptions: true }));
+      const task = call(() => gather(futures, { returnExceptions: true }));
       const error = new Error('broken');
       await sleep(1);
       futures[0].setException(error);
@@ -80,10 +80,10 @@ describe.each(forms)('%s', (_, start) => {
         }
         return await sleep(1, 'value');
       };
-      const task = start(() => gather([stubborn]));
+      const task = call(() => gather([stubborn]));
       await sleep(1);
       task.cancel('why');
-      expect(await settled(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
+      expect(await outcome(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
     });
   });
 
@@ -91,7 +91,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const fast = Promise.resolve('fast');
       const slow = new Promise<string>(() => undefined);
-      const result = await start(() => wait([slow, fast], { returnWhen: 'FIRST_COMPLETED' }));
+      const result = await call(() => wait([slow, fast], { returnWhen: 'FIRST_COMPLETED' }));
       expect([...result.done][0]).toBe(fast);
       expect([...result.pending][0]).toBe(slow);
     });
@@ -101,7 +101,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async () => {
       const task = createTask(() => sleep(5, 'value'));
       const operation = wait([task]);
-      const { pending } = await start(() => wait([operation], { timeout: 0 }));
+      const { pending } = await call(() => wait([operation], { timeout: 0 }));
       expect(pending.size).toBe(1);
       expect([...(await operation).done][0]).toBe(task);
     });
@@ -113,7 +113,7 @@ describe.each(forms)('%s', (_, start) => {
       loop.setExceptionHandler((_loop, { message }) => reports.push(message));
       const future = new Future<void>(loop);
       future.setException(new Error('unread'));
-      await start(() => wait([future]));
+      await call(() => wait([future]));
     });
     expect(reports).toEqual(['Future exception was never retrieved']);
   });
@@ -137,7 +137,7 @@ test('as_completed: each step after the timeout throws', async () => {
   await withLoop(async (loop) => {
     const futures = [new Future<void>(loop), new Future<void>(loop)];
     const completed = asCompleted(futures, { timeout: 1 })[Symbol.asyncIterator]();
-    for (const _ of futures) expect(await settled(completed.next())).toBeInstanceOf(TimeoutError);
+    for (const _ of futures) expect(await outcome(completed.next())).toBeInstanceOf(TimeoutError);
     expect(await completed.next()).toEqual({ done: true, value: undefined });
     expect(futures.map((future) => future.done())).toEqual([false, false]);
   });
@@ -169,7 +169,7 @@ test('as_completed: what a cancelled step had got goes to the next one', async (
     // The step has it in the next turn, and its task would in the one after.
     loop.callSoon(() => loop.callSoon(() => undefined));
     loop.callSoon(() => first.cancel());
-    expect(await settled(first)).toBeInstanceOf(CancelledError);
+    expect(await outcome(first)).toBeInstanceOf(CancelledError);
     expect(await second).toBe('first');
   });
 });

@@ -4,7 +4,7 @@ import { CancelledError } from '../../../src/base/errors.js';
 import { Future } from '../../../src/task/future.js';
 import { mapConcurrent } from '../../../src/task/map-concurrent.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, settled } from '../../support/callers.js';
+import { forms, outcome } from '../../support/forms.js';
 import { nodeTurn, withLoop } from '../../support/loop.js';
 
 function* numbers(count: number, log: string[]): Generator<number, void> {
@@ -33,7 +33,7 @@ async function* asyncNumbers(count: number, log: string[]): AsyncGenerator<numbe
 
 const sources = { 'an iterable': numbers, 'an async iterable': asyncNumbers };
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   describe.each(Object.entries(sources))('of %s', (_name, source) => {
     test('map with concurrency: results in the order of the items, never more than the limit at once', async () => {
       await withLoop(async () => {
@@ -45,7 +45,7 @@ describe.each(forms)('%s', (_, start) => {
           running--;
           return `${String(n)}/${String(index)}`;
         };
-        const results = await start(() => mapConcurrent(source(20, []), work, { limit: 3 }));
+        const results = await call(() => mapConcurrent(source(20, []), work, { limit: 3 }));
         expect(results).toEqual(Array.from({ length: 20 }, (_value, i) => `${String(i)}/${String(i)}`));
         expect(most).toBe(3);
       });
@@ -57,7 +57,7 @@ describe.each(forms)('%s', (_, start) => {
         const work = function* (n: number): Generator<unknown, string> {
           return yield* gates[n]!;
         };
-        const task = start(() => mapConcurrent(source(3, []), work, { limit: Infinity, ordered: false }));
+        const task = call(() => mapConcurrent(source(3, []), work, { limit: Infinity, ordered: false }));
         for (const n of [2, 0, 1]) {
           await sleep(1);
           gates[n]!.setResult(String(n));
@@ -70,7 +70,7 @@ describe.each(forms)('%s', (_, start) => {
       await withLoop(async (loop) => {
         const log: string[] = [];
         const gate = new Future<void>(loop);
-        const task = start(() => mapConcurrent(source(9, log), async () => await gate, { limit: 2 }));
+        const task = call(() => mapConcurrent(source(9, log), async () => await gate, { limit: 2 }));
         for (let turn = 0; turn < 50; turn++) await sleep(0);
         expect(log).toEqual(['item 0', 'item 1']);
         gate.setResult();
@@ -90,7 +90,7 @@ describe.each(forms)('%s', (_, start) => {
             log.push(`ended ${String(n)}`);
           }
         };
-        const error = await settled(start(() => mapConcurrent(source(9, log), work, { limit: 3 })));
+        const error = await outcome(call(() => mapConcurrent(source(9, log), work, { limit: 3 })));
         expect(error).toMatchObject({ message: 'broken' });
         expect(log).toEqual(['item 0', 'item 1', 'item 2', 'ended 0', 'ended 1', 'closed']);
         expect(loop.statistics().tasks).toBe(0);
@@ -100,17 +100,17 @@ describe.each(forms)('%s', (_, start) => {
     test('map with concurrency: a cancellation ends everything in the same way', async () => {
       await withLoop(async () => {
         const log: string[] = [];
-        const task = start(() => mapConcurrent(source(9, log), () => sleep(60_000), { limit: 2 }));
+        const task = call(() => mapConcurrent(source(9, log), () => sleep(60_000), { limit: 2 }));
         for (let turn = 0; turn < 50; turn++) await sleep(0);
         task.cancel('why');
-        expect(await settled(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
+        expect(await outcome(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
         expect(log).toEqual(['item 0', 'item 1', 'closed']);
       });
     });
 
     test('map with concurrency: of nothing', async () => {
       await withLoop(async () => {
-        expect(await start(() => mapConcurrent(source(0, []), () => sleep(0), { limit: 1 }))).toEqual([]);
+        expect(await call(() => mapConcurrent(source(0, []), () => sleep(0), { limit: 1 }))).toEqual([]);
       });
     });
   });
@@ -130,7 +130,7 @@ describe.each(forms)('%s', (_, start) => {
           ends.push(n);
         }
       };
-      const error = await settled(start(() => mapConcurrent(broken(), work, { limit: 2 })));
+      const error = await outcome(call(() => mapConcurrent(broken(), work, { limit: 2 })));
       expect(error).toMatchObject({ message: 'source' });
       expect(ends).toEqual([0]);
     });
@@ -151,7 +151,7 @@ describe.each(forms)('%s', (_, start) => {
         await sleep(1);
         throw new Error('broken');
       };
-      const error = await settled(start(() => mapConcurrent(slow(), work, { limit: 2 })));
+      const error = await outcome(call(() => mapConcurrent(slow(), work, { limit: 2 })));
       expect(error).toMatchObject({ message: 'broken' });
       expect(log).toEqual(['closed']);
     });
@@ -175,7 +175,7 @@ describe.each(forms)('%s', (_, start) => {
         await sleep(1);
         throw new Error('broken');
       };
-      const error = await settled(start(() => mapConcurrent(deaf(), work, { limit: 2 })));
+      const error = await outcome(call(() => mapConcurrent(deaf(), work, { limit: 2 })));
       expect(error).toMatchObject({ message: 'broken' });
       expect(log).toEqual([]);
       open();
@@ -199,12 +199,12 @@ describe.each(forms)('%s', (_, start) => {
           log.push('ended');
         }
       };
-      const task = start(() => mapConcurrent([1], work, { limit: 1 }));
+      const task = call(() => mapConcurrent([1], work, { limit: 1 }));
       await sleep(1);
       task.cancel('one');
       await sleep(1);
       task.cancel('two');
-      expect(await settled(task)).toBeInstanceOf(CancelledError);
+      expect(await outcome(task)).toBeInstanceOf(CancelledError);
       expect(log).toEqual(['ended']);
       expect(loop.statistics().tasks).toBe(0);
     });

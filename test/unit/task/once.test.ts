@@ -3,7 +3,7 @@ import { EventEmitter } from 'node:events';
 import { describe, expect, test } from 'vitest';
 import { once } from '../../../src/task/once.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, settled } from '../../support/callers.js';
+import { forms, outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 
 const listeners = (emitter: EventEmitter): number[] => [
@@ -11,11 +11,11 @@ const listeners = (emitter: EventEmitter): number[] => [
   emitter.listenerCount('error'),
 ];
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('events → async: the arguments of the event', async () => {
     await withLoop(async () => {
       const emitter = new EventEmitter();
-      const task = start(() => once(emitter, 'event'));
+      const task = call(() => once(emitter, 'event'));
       await sleep(1);
       expect(listeners(emitter)).toEqual([1, 1]);
       emitter.emit('event', 1, 'two');
@@ -27,11 +27,11 @@ describe.each(forms)('%s', (_, start) => {
   test('events → async: an error event rejects', async () => {
     await withLoop(async () => {
       const emitter = new EventEmitter();
-      const task = start(() => once(emitter, 'event'));
+      const task = call(() => once(emitter, 'event'));
       await sleep(1);
       const error = new Error('broken');
       emitter.emit('error', error);
-      expect(await settled(task)).toBe(error);
+      expect(await outcome(task)).toBe(error);
       expect(listeners(emitter)).toEqual([0, 0]);
     });
   });
@@ -39,7 +39,7 @@ describe.each(forms)('%s', (_, start) => {
   test('events → async: an error event that is waited for is an event', async () => {
     await withLoop(async () => {
       const emitter = new EventEmitter();
-      const task = start(() => once(emitter, 'error'));
+      const task = call(() => once(emitter, 'error'));
       await sleep(1);
       emitter.emit('error', 'argument');
       expect(await task).toEqual(['argument']);
@@ -50,11 +50,11 @@ describe.each(forms)('%s', (_, start) => {
   test('events → async: the listener is removed on cancel', async () => {
     await withLoop(async () => {
       const emitter = new EventEmitter();
-      const task = start(() => once(emitter, 'event'));
+      const task = call(() => once(emitter, 'event'));
       await sleep(1);
       task.cancel();
       expect(listeners(emitter)).toEqual([0, 0]);
-      expect(await settled(task)).toMatchObject({ name: 'CancelledError' });
+      expect(await outcome(task)).toMatchObject({ name: 'CancelledError' });
     });
   });
 
@@ -63,12 +63,12 @@ describe.each(forms)('%s', (_, start) => {
       const emitter = new EventEmitter();
       const controller = new AbortController();
       const { signal } = controller;
-      const task = start(() => once(emitter, 'event', { signal }));
+      const task = call(() => once(emitter, 'event', { signal }));
       await sleep(1);
       controller.abort('why');
       expect(listeners(emitter)).toEqual([0, 0]);
-      for (const one of [task, start(() => once(emitter, 'event', { signal }))]) {
-        expect(await settled(one)).toMatchObject({ name: 'CancelledError', reason: 'why' });
+      for (const one of [task, call(() => once(emitter, 'event', { signal }))]) {
+        expect(await outcome(one)).toMatchObject({ name: 'CancelledError', reason: 'why' });
       }
       expect(listeners(emitter)).toEqual([0, 0]);
     });
@@ -77,7 +77,7 @@ describe.each(forms)('%s', (_, start) => {
   test('events → async: of an EventTarget, the event', async () => {
     await withLoop(async () => {
       const target = new EventTarget();
-      const task = start(() => once(target, 'event'));
+      const task = call(() => once(target, 'event'));
       await sleep(1);
       const event = new Event('event');
       target.dispatchEvent(event);

@@ -10,7 +10,7 @@ import { sleep } from '../../../src/task/sleep.js';
 import { staggeredRace } from '../../../src/task/staggered-race.js';
 import { wait } from '../../../src/task/wait.js';
 import { collect } from '../../support/garbage.js';
-import { forms, settled } from '../../support/callers.js';
+import { forms, outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 
 // Runs until it is cancelled, and takes a while to end.
@@ -37,12 +37,12 @@ class Item extends Future<string> {
   }
 }
 
-describe.each(forms)('%s', (_, start) => {
+describe.each(forms)('$name', ({ call }) => {
   test('race / first success: losers are cancelled and have ended before the outcome is there', async () => {
     await withLoop(async (loop) => {
       const log: string[] = [];
       const fast = async (): Promise<string> => await sleep(1, 'fast');
-      expect(await start(() => race([patient(log, 'slow'), fast, patient(log, 'other')]))).toBe('fast');
+      expect(await call(() => race([patient(log, 'slow'), fast, patient(log, 'other')]))).toBe('fast');
       expect(log).toEqual(['slow began', 'other began', 'slow ended', 'other ended']);
       expect(loop.statistics().tasks).toBe(0);
     });
@@ -56,7 +56,7 @@ describe.each(forms)('%s', (_, start) => {
         await sleep(1);
         throw error;
       };
-      expect(await settled(start(() => race([patient(log, 'slow'), failing])))).toBe(error);
+      expect(await outcome(call(() => race([patient(log, 'slow'), failing])))).toBe(error);
       expect(log).toEqual(['slow began', 'slow ended']);
     });
   });
@@ -65,7 +65,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const futures = [new Future<string>(loop), new Future<string>(loop)] as const;
       loop.callLater(1, () => futures[1].setResult('second'));
-      expect(await start(() => race(futures))).toBe('second');
+      expect(await call(() => race(futures))).toBe('second');
       expect(futures[0].cancelled()).toBe(true);
     });
   });
@@ -74,7 +74,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
       loop.callLater(1, () => future.cancel('why'));
-      const error = await settled(start(() => race([future, new Future<string>(loop)])));
+      const error = await outcome(call(() => race([future, new Future<string>(loop)])));
       expect(error).toMatchObject({ name: 'CancelledError', reason: 'why' });
     });
   });
@@ -83,7 +83,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const items = [new Item(loop), new Item(loop)] as const;
       loop.callLater(1, () => items.forEach((item, i) => item.setResult(`item ${String(i)}`)));
-      expect(await start(() => race(items))).toBe('item 0');
+      expect(await call(() => race(items))).toBe('item 0');
       expect(items.map((item) => item.lost)).toEqual([0, 1]);
     });
   });
@@ -91,12 +91,12 @@ describe.each(forms)('%s', (_, start) => {
   test('race / first success: an item goes back when the task is cancelled before it gets it', async () => {
     await withLoop(async (loop) => {
       const item = new Item(loop);
-      const task = start(() => race([item, new Future<string>(loop)]));
+      const task = call(() => race([item, new Future<string>(loop)]));
       await sleep(1);
       item.setResult('item');
       loop.callSoon(() => loop.callSoon(() => undefined));
       loop.callSoon(() => task.cancel());
-      expect(await settled(task)).toBeInstanceOf(CancelledError);
+      expect(await outcome(task)).toBeInstanceOf(CancelledError);
       expect(item.lost).toBe(1);
     });
   });
@@ -104,10 +104,10 @@ describe.each(forms)('%s', (_, start) => {
   test('race / first success: cancelling it cancels all and waits for their end', async () => {
     await withLoop(async () => {
       const log: string[] = [];
-      const task = start(() => race([patient(log, 'one'), patient(log, 'two')]));
+      const task = call(() => race([patient(log, 'one'), patient(log, 'two')]));
       await sleep(1);
       task.cancel('why');
-      expect(await settled(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
+      expect(await outcome(task)).toMatchObject({ name: 'CancelledError', reason: 'why' });
       expect(log).toEqual(['one began', 'two began', 'one ended', 'two ended']);
       expect(task.cancelled()).toBe(true);
     });
@@ -117,7 +117,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
       loop.callLater(1, () => future.setResult('it'));
-      expect(await start(() => race([future, future]))).toBe('it');
+      expect(await call(() => race([future, future]))).toBe('it');
     });
   });
 
@@ -125,7 +125,7 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const futures = [new Future<number>(loop), new Future<number>(loop)];
       futures.forEach((future, i) => future.setResult(i));
-      expect(await start(() => race(futures))).toBe(0);
+      expect(await call(() => race(futures))).toBe(0);
     });
   });
 
@@ -135,7 +135,7 @@ describe.each(forms)('%s', (_, start) => {
       const futures = [new Future<string>(loop), new Future<string>(loop)] as const;
       loop.callLater(1, () => futures[0].setException(new Error('first')));
       loop.callLater(2, () => futures[1].setResult('second'));
-      expect(await start(() => firstSuccess([...futures, patient(log, 'slow')]))).toBe('second');
+      expect(await call(() => firstSuccess([...futures, patient(log, 'slow')]))).toBe('second');
       expect(log).toEqual(['slow began', 'slow ended']);
     });
   });
@@ -144,14 +144,14 @@ describe.each(forms)('%s', (_, start) => {
     await withLoop(async (loop) => {
       const futures = [new Future<string>(loop), new Future<string>(loop), new Future<string>(loop)] as const;
       const errors = [new Error('0'), new Error('1')] as const;
-      const task = start(() => firstSuccess(futures));
+      const task = call(() => firstSuccess(futures));
       await sleep(1);
       futures[1].setException(errors[1]);
       await sleep(0);
       futures[2].cancel('cancelled');
       await sleep(0);
       futures[0].setException(errors[0]);
-      const group = (await settled(task)) as ExceptionGroup;
+      const group = (await outcome(task)) as ExceptionGroup;
       expect(group).toBeInstanceOf(ExceptionGroup);
       expect(group.message).toBe('All of firstSuccess() failed');
       expect(group.errors).toEqual([errors[0], errors[1], expect.any(CancelledError)]);
@@ -163,9 +163,7 @@ describe.each(forms)('%s', (_, start) => {
       const log: string[] = [];
       const third = async (): Promise<string> => await sleep(0, 'third');
       const started = loop.time();
-      expect(await start(() => staggeredRace([patient(log, 'a'), patient(log, 'b'), third], 5))).toBe(
-        'third',
-      );
+      expect(await call(() => staggeredRace([patient(log, 'a'), patient(log, 'b'), third], 5))).toBe('third');
       expect(loop.time() - started).toBeGreaterThanOrEqual(10);
       expect(log).toEqual(['a began', 'b began', 'a ended', 'b ended']);
     });
@@ -179,7 +177,7 @@ describe.each(forms)('%s', (_, start) => {
         throw new Error(String(n));
       };
       const good = async (): Promise<string> => 'good';
-      expect(await start(() => staggeredRace([failing(0), failing(1), good, failing(3)], Infinity))).toBe(
+      expect(await call(() => staggeredRace([failing(0), failing(1), good, failing(3)], Infinity))).toBe(
         'good',
       );
       expect(log).toEqual([0, 1]);
@@ -191,7 +189,7 @@ describe.each(forms)('%s', (_, start) => {
       const failing = (n: number) => async (): Promise<never> => {
         throw new Error(String(n));
       };
-      const group = await settled(start(() => staggeredRace([failing(0), failing(1)], 1000)));
+      const group = await outcome(call(() => staggeredRace([failing(0), failing(1)], 1000)));
       expect((group as ExceptionGroup).errors.map((error) => (error as Error).message)).toEqual(['0', '1']);
     });
   });
@@ -199,17 +197,17 @@ describe.each(forms)('%s', (_, start) => {
   test('race / first success: a cancelled staggeredRace starts nothing more', async () => {
     await withLoop(async () => {
       const log: string[] = [];
-      const task = start(() => staggeredRace([patient(log, 'a'), patient(log, 'b')], 60_000));
+      const task = call(() => staggeredRace([patient(log, 'a'), patient(log, 'b')], 60_000));
       await sleep(1);
       task.cancel();
-      expect(await settled(task)).toBeInstanceOf(CancelledError);
+      expect(await outcome(task)).toBeInstanceOf(CancelledError);
       expect(log).toEqual(['a began', 'a ended']);
     });
   });
 
   test('race / first success: its functions get their own tasks', async () => {
     await withLoop(async () => {
-      const names = await start(() => firstSuccess([async () => currentTask()?.name]));
+      const names = await call(() => firstSuccess([async () => currentTask()?.name]));
       expect(names).toMatch(/^Task-\d+$/);
     });
   });

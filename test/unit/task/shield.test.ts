@@ -3,10 +3,10 @@ import { isCancelled } from '../../../src/base/errors.js';
 import { Future } from '../../../src/task/future.js';
 import { shield } from '../../../src/task/shield.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { forms, outcome, start } from '../../support/scripts.js';
+import { forms, outcome } from '../../support/forms.js';
 import { soon, withLoop } from '../../support/loop.js';
 
-describe.each(Object.entries(forms))('%s', (_, form) => {
+describe.each(forms)('$name', (form) => {
   test('shield: gives the result or the error of what it is around', async () => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
@@ -15,7 +15,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
         future.setResult('value');
         failing.setException(new RangeError('error'));
       });
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         const value: unknown = yield shield(future);
         try {
           yield shield(failing);
@@ -32,10 +32,10 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
     await withLoop(async (loop) => {
       let isThrough = false;
       const entered = new Future<void>(loop);
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         expect(yield shield(Promise.resolve('promised'))).toBe('promised');
         yield shield(
-          form(function* () {
+          form.coroutine(function* () {
             entered.setResult();
             yield sleep(2);
             isThrough = true;

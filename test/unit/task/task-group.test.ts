@@ -8,7 +8,7 @@ import { cancelScope } from '../../../src/task/cancel-scope.js';
 import type { CancelScope } from '../../../src/task/scope.js';
 import type { Task } from '../../../src/task/task.js';
 import { timeoutAt } from '../../../src/task/timeout.js';
-import { outcome, pairs, start } from '../../support/scripts.js';
+import { outcome, pairs } from '../../support/forms.js';
 import { later, withLoop } from '../../support/loop.js';
 
 const LONG = 60_000;
@@ -19,7 +19,7 @@ const messagesOf = (error: unknown): string[] => {
 
 describe.each(pairs)('%s', (_, host, body) => {
   const after = (delayMs: number, end: () => unknown) =>
-    body(function* () {
+    body.coroutine(function* () {
       yield sleep(delayMs);
       return end();
     });
@@ -27,8 +27,8 @@ describe.each(pairs)('%s', (_, host, body) => {
     throw new Error(message);
   };
   const run = (use: (group: TaskGroup) => Generator<any>, options?: object): Task<any> =>
-    start(host, function* () {
-      return yield taskGroup(body(use), options);
+    host.start(function* () {
+      return yield taskGroup(body.coroutine(use), options);
     });
 
   test('TaskGroup: gives what the body returns, when all tasks are through', async () => {
@@ -108,7 +108,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       const log: unknown[] = [];
       const task = run(function* (group) {
         group.createTask(
-          body(function* () {
+          body.coroutine(function* () {
             try {
               yield sleep(LONG);
             } finally {
@@ -117,7 +117,7 @@ describe.each(pairs)('%s', (_, host, body) => {
           }),
         );
         yield taskGroup(
-          body(function* (inner: TaskGroup) {
+          body.coroutine(function* (inner: TaskGroup) {
             inner.createTask(after(1, fail('inner')));
             yield sleep(LONG);
           }),
@@ -133,7 +133,7 @@ describe.each(pairs)('%s', (_, host, body) => {
     await withLoop(async () => {
       const log: unknown[] = [];
       const enter = (name: string) =>
-        body(function* () {
+        body.coroutine(function* () {
           log.push(`${name} entered`);
           try {
             yield sleep(LONG);
@@ -157,7 +157,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       const log: unknown[] = [];
       const task = run(function* (group) {
         const value: unknown = yield group.start(
-          body(function* (ready: (value: string) => void) {
+          body.coroutine(function* (ready: (value: string) => void) {
             yield sleep(1);
             ready('up');
             ready('again');
@@ -185,7 +185,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       expect(await before).toBe('before');
       const afterwards = run(function* (group) {
         yield group.start(
-          body(function* (ready: (value?: unknown) => void) {
+          body.coroutine(function* (ready: (value?: unknown) => void) {
             ready();
             yield sleep(1);
             throw new Error('afterwards');
@@ -232,7 +232,7 @@ describe.each(pairs)('%s', (_, host, body) => {
           const done = group.completed();
           try {
             yield group.start(
-              body(function* () {
+              body.coroutine(function* () {
                 try {
                   yield sleep(LONG);
                 } finally {
@@ -265,7 +265,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       const task = run(function* (group) {
         for (const turns of [3, 1, 2]) {
           group.createTask(
-            body(function* () {
+            body.coroutine(function* () {
               for (let turn = 0; turn < turns * 4; turn++) yield sleep(0);
               return turns;
             }),
@@ -318,7 +318,7 @@ describe.each(pairs)('%s', (_, host, body) => {
         const done = group.completed();
         group.createTask(after(2, () => 'one'));
         const waiters = [1, 2, 3].map(() =>
-          start(body, function* () {
+          body.start(function* () {
             const next: IteratorResult<Task<unknown>> = yield done.next();
             return next.done === true ? 'end' : next.value.result();
           }),
@@ -336,27 +336,27 @@ describe.each(pairs)('%s', (_, host, body) => {
       const when = loop.time() + LONG;
       const log: unknown[] = [];
       const note = (name: string) => log.push([name, currentDeadline() === when]);
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield timeoutAt(
           when,
-          body(function* () {
+          body.coroutine(function* () {
             yield taskGroup(
-              body(function* (group: TaskGroup) {
+              body.coroutine(function* (group: TaskGroup) {
                 for (const eagerStart of [true, false]) {
                   group.createTask(
-                    body(function* () {
+                    body.coroutine(function* () {
                       note('child');
                       yield taskGroup(
-                        body(function* (inner: TaskGroup) {
+                        body.coroutine(function* (inner: TaskGroup) {
                           inner.createTask(
-                            body(function* () {
+                            body.coroutine(function* () {
                               yield sleep(0);
                               note('grandchild');
                             }),
                             { eagerStart },
                           );
                           yield inner.start(
-                            body(function* (ready: (value?: unknown) => void) {
+                            body.coroutine(function* (ready: (value?: unknown) => void) {
                               note('started');
                               ready();
                             }),
@@ -368,7 +368,7 @@ describe.each(pairs)('%s', (_, host, body) => {
                   );
                 }
                 // No task of the group.
-                yield start(body, function* () {
+                yield body.start(function* () {
                   log.push(['other', currentDeadline()]);
                 });
               }),
@@ -390,20 +390,20 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('cancel scope: reaches tasks of tasks of groups inside of it, and lets go of those that are done', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield cancelScope(
           {},
-          body(function* (scope: CancelScope) {
+          body.coroutine(function* (scope: CancelScope) {
             yield taskGroup(
-              body(function* (group: TaskGroup) {
+              body.coroutine(function* (group: TaskGroup) {
                 group.createTask(after(0, () => 'done before'));
                 group.createTask(
-                  body(function* () {
+                  body.coroutine(function* () {
                     yield taskGroup(
-                      body(function* (inner: TaskGroup) {
+                      body.coroutine(function* (inner: TaskGroup) {
                         for (const eagerStart of [true, false]) {
                           inner.createTask(
-                            body(function* () {
+                            body.coroutine(function* () {
                               try {
                                 yield sleep(LONG);
                               } catch (error) {

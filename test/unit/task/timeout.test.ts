@@ -4,7 +4,7 @@ import { createTask } from '../../../src/task/current.js';
 import { currentDeadline } from '../../../src/task/deadline.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { timeout, timeoutAt, type Timeout } from '../../../src/task/timeout.js';
-import { forms, outcome, pairs, start } from '../../support/scripts.js';
+import { forms, outcome, pairs } from '../../support/forms.js';
 import { later, withLoop } from '../../support/loop.js';
 
 const LONG = 60_000;
@@ -13,10 +13,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('timeout scope: gives what the body returns, and leaves no timer', async () => {
     await withLoop(async (loop) => {
       let kept!: Timeout;
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const value: unknown = yield timeout(
           LONG,
-          body(function* (limit: Timeout) {
+          body.coroutine(function* (limit: Timeout) {
             kept = limit;
             yield sleep(0);
             return ['value', limit.when()! - loop.time() > LONG / 2, limit.expired];
@@ -32,10 +32,10 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('timeout scope: throws a TimeoutError because of the cancellation, when the body has cleaned up', async () => {
     await withLoop(async () => {
       const log: string[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield timeout(
           1,
-          body(function* () {
+          body.coroutine(function* () {
             try {
               yield sleep(LONG);
             } finally {
@@ -55,12 +55,12 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('timeout scope: null and Infinity are no limit', async () => {
     await withLoop(async (loop) => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const whens: unknown[] = [];
         for (const delayMs of [null, Infinity]) {
           yield timeout(
             delayMs,
-            body(function* (limit: Timeout) {
+            body.coroutine(function* (limit: Timeout) {
               whens.push(limit.when(), loop.statistics().timers);
               yield sleep(0);
             }),
@@ -74,10 +74,10 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('timeout scope: reschedule() moves the deadline in both directions', async () => {
     await withLoop(async (loop) => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         return yield timeout(
           1,
-          body(function* (limit: Timeout) {
+          body.coroutine(function* (limit: Timeout) {
             limit.reschedule(loop.time() + LONG);
             yield sleep(3);
             limit.reschedule(loop.time() + 1);
@@ -91,16 +91,16 @@ describe.each(pairs)('%s', (_, host, body) => {
 
   test('timeout scope: one after the other, and one in the other', async () => {
     await withLoop(async () => {
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const seen: unknown[] = [];
         for (let round = 0; round < 3; round++) {
           try {
             yield timeout(
               LONG,
-              body(function* () {
+              body.coroutine(function* () {
                 yield timeout(
                   1,
-                  body(function* () {
+                  body.coroutine(function* () {
                     yield sleep(LONG);
                   }),
                 );
@@ -119,12 +119,12 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('timeout scope: the signal of the task is aborted for as long as the limit ends the body', async () => {
     await withLoop(async () => {
       const seen: unknown[] = [];
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         const { signal } = task;
         try {
           yield timeout(
             1,
-            body(function* () {
+            body.coroutine(function* () {
               yield sleep(LONG);
             }),
           );
@@ -140,13 +140,13 @@ describe.each(pairs)('%s', (_, host, body) => {
   test('deadline inheritance: an inner limit of 10 s in an outer one fires with the outer', async () => {
     await withLoop(async (loop) => {
       const began = loop.time();
-      const task = start(host, function* () {
+      const task = host.start(function* () {
         yield timeoutAt(
           began + 2,
-          body(function* () {
+          body.coroutine(function* () {
             yield timeout(
               10_000,
-              body(function* () {
+              body.coroutine(function* () {
                 expect(currentDeadline()).toBe(began + 2);
                 yield sleep(LONG);
               }),
@@ -160,13 +160,12 @@ describe.each(pairs)('%s', (_, host, body) => {
   });
 });
 
-describe.each(Object.entries(forms))('%s', (_, form) => {
+describe.each(forms)('$name', (form) => {
   test('spawn: the option deadline cancels the task as a scope around it, which fails with a TimeoutError', async () => {
     await withLoop(async (loop) => {
       const deadline = loop.time() + 2;
       const seen: unknown[] = [];
-      const task = start(
-        form,
+      const task = form.start(
         function* () {
           seen.push(currentDeadline() === deadline);
           for (let round = 0; round < 2; round++) {
@@ -190,23 +189,15 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
   test('spawn: a task that is through before its deadline, or is cancelled by others, is as without', async () => {
     await withLoop(async (loop) => {
       const options = { deadline: loop.time() + LONG };
-      const early = start(
-        form,
-        function* () {
-          yield sleep(0);
-          return 'early';
-        },
-        options,
-      );
+      const early = form.start(function* () {
+        yield sleep(0);
+        return 'early';
+      }, options);
       expect(await early).toBe('early');
       for (const delayMs of [0, 1]) {
-        const cancelled = start(
-          form,
-          function* () {
-            yield sleep(LONG);
-          },
-          options,
-        );
+        const cancelled = form.start(function* () {
+          yield sleep(LONG);
+        }, options);
         if (delayMs > 0) await later(loop, delayMs);
         cancelled.cancel('others');
         expect(((await outcome(cancelled)) as CancelledError).reason).toBe('others');
@@ -220,8 +211,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
     await withLoop(async (loop) => {
       for (const eagerStart of [true, false]) {
         const log: unknown[] = [];
-        const task = start(
-          form,
+        const task = form.start(
           function* () {
             log.push('entered');
             yield sleep(0);

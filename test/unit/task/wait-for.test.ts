@@ -5,15 +5,15 @@ import { currentDeadline } from '../../../src/task/deadline.js';
 import { Future } from '../../../src/task/future.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { waitFor } from '../../../src/task/wait-for.js';
-import { forms, outcome, start } from '../../support/scripts.js';
+import { forms, outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
 
 const LONG = 60_000;
 
-describe.each(Object.entries(forms))('%s', (_, form) => {
+describe.each(forms)('$name', (form) => {
   test('wait_for: gives the value of whatever can be waited for', async () => {
     await withLoop(async (loop) => {
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         const future = new Future<string>(loop);
         loop.callSoon(() => future.setResult('future'));
         return [
@@ -21,7 +21,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
           yield waitFor(Promise.resolve('promise'), LONG),
           yield waitFor(sleep(0, 'pause'), LONG),
           yield waitFor(
-            form(function* () {
+            form.coroutine(function* () {
               yield sleep(0);
               return 'coroutine';
             }),
@@ -37,7 +37,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
   test('wait_for: a generator is part of the task that waits, and within its limit', async () => {
     await withLoop(async (loop) => {
       const when = loop.time() + LONG;
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         function* inner(): Generator<unknown, unknown[]> {
           yield* sleep(0);
           return [currentTask(), currentDeadline()];
@@ -54,7 +54,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
   test('wait_for: cancels what takes too long, and throws a TimeoutError', async () => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         try {
           yield waitFor(future, 1);
         } catch (error) {
@@ -70,7 +70,7 @@ describe.each(Object.entries(forms))('%s', (_, form) => {
     await withLoop(async (loop) => {
       const future = new Future<string>(loop);
       loop.callLater(1, () => future.cancel('others'));
-      const task = start(form, function* () {
+      const task = form.start(function* () {
         yield waitFor(future, LONG);
       });
       expect(await outcome(task)).toMatchObject({ reason: 'others' });
