@@ -6,8 +6,8 @@ import type { Body } from '../task/body.js';
 import { currentTask } from '../task/current.js';
 import { settled } from '../task/step-future.js';
 import { guarded, type Guard } from './guarded.js';
+import { HomeLoop } from './home-loop.js';
 import { Line } from './line.js';
-import { LoopBound } from './loop-bound.js';
 import { ClaimReleaser, type Releaser } from './releaser.js';
 import { Waiter, type WaitingPlace } from './waiter.js';
 
@@ -40,10 +40,11 @@ type TokenWaiter = Waiter<Releaser, unknown>;
  * ```
  * @source trio 0.30 `CapacityLimiter`. Differs: a borrower other than the task is an argument.
  */
-export class CapacityLimiter extends LoopBound implements WaitingPlace<TokenWaiter>, Guard<unknown> {
+export class CapacityLimiter implements WaitingPlace<TokenWaiter>, Guard<unknown> {
+  readonly #home = new HomeLoop('limiter');
   #totalTokens = 0;
   readonly #borrowers = new Set<unknown>();
-  readonly #waiters = new Line<TokenWaiter>();
+  readonly #waiters = new Line<Releaser, TokenWaiter>();
   readonly #waiting = new Set<unknown>();
 
   /**
@@ -53,7 +54,6 @@ export class CapacityLimiter extends LoopBound implements WaitingPlace<TokenWait
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `totalTokens` is no such number.
    */
   constructor(totalTokens: number) {
-    super();
     this.totalTokens = totalTokens;
   }
 
@@ -159,7 +159,7 @@ export class CapacityLimiter extends LoopBound implements WaitingPlace<TokenWait
 
   /** @internal */
   _queue(borrower: unknown): TokenWaiter {
-    const waiter = new Waiter<Releaser, unknown>(this._boundLoop(), this, borrower);
+    const waiter = new Waiter<Releaser, unknown>(this.#home.claim(), this, borrower);
     this.#waiters.push(waiter);
     this.#waiting.add(borrower);
     return waiter;
@@ -171,12 +171,12 @@ export class CapacityLimiter extends LoopBound implements WaitingPlace<TokenWait
 
   #wake(): void {
     while (this.availableTokens > 0) {
-      const waiter = this.#waiters.shift();
+      const waiter = this.#waiters.first;
       if (waiter === null) return;
       const borrower = waiter._claim;
       this.#waiting.delete(borrower);
       this.#borrowers.add(borrower);
-      waiter._settleResult(this.#releaserOf(borrower));
+      this.#waiters.wakeNext(this.#releaserOf(borrower));
     }
   }
 

@@ -17,7 +17,8 @@ import { requireRunningLoop } from '../task/current.js';
 import { operate, type Steps } from '../task/operation.js';
 import { pendingFuture, ready } from '../task/step-future.js';
 import { HomeLoop } from './home-loop.js';
-import { Waiter, WaiterQueue } from './waiter-queue.js';
+import { Line } from './line.js';
+import { Waiter } from './waiter.js';
 
 /** A look at a channel at one moment; frozen. */
 export interface ChannelStatistics {
@@ -47,7 +48,7 @@ class Sending<T> extends Waiter {
   readonly end: Sender<T>;
 
   constructor(loop: LoopCore, pipe: Pipe<T>, item: T, end: Sender<T>) {
-    super(loop, pipe.sending);
+    super(loop, pipe.sending, undefined);
     this.item = item;
     this.end = end;
   }
@@ -58,7 +59,7 @@ class Receiving<T> extends Waiter {
   readonly end: Receiver<T>;
 
   constructor(loop: LoopCore, pipe: Pipe<T>, end: Receiver<T>) {
-    super(loop, pipe.receiving);
+    super(loop, pipe.receiving, undefined);
     this.end = end;
   }
 }
@@ -67,9 +68,9 @@ class Receiving<T> extends Waiter {
 class Pipe<T> {
   readonly capacity: number;
   readonly items = new Deque<T>();
-  readonly sending = new WaiterQueue<Sending<T>>();
-  readonly receiving = new WaiterQueue<Receiving<T>>();
-  readonly home = new HomeLoop();
+  readonly sending = new Line<void, Sending<T>>();
+  readonly receiving = new Line<void, Receiving<T>>();
+  readonly home = new HomeLoop('channel');
   openSenders = 0;
   openReceivers = 0;
 
@@ -109,9 +110,9 @@ class Pipe<T> {
   }
 
   #takeFromSender(): T {
-    const sending = this.sending.first!;
-    this.sending.wake(sending);
-    return sending.item;
+    const { item } = this.sending.first!;
+    this.sending.wakeNext();
+    return item;
   }
 
   statistics(): ChannelStatistics {
@@ -162,7 +163,7 @@ export class Sender<T> {
       pipe.add(item);
       return ready(loop, undefined);
     }
-    const sending = pipe.sending.add(new Sending(pipe.home.claim(loop, 'channel'), pipe, item, this));
+    const sending = pipe.sending.push(new Sending(pipe.home.claim(), pipe, item, this));
     pipe.receiving.wakeNext();
     return sending;
   }
@@ -259,18 +260,17 @@ export class Receiver<T> implements AsyncIterable<T> {
   receive(): Awaitable<T> {
     const loop = requireRunningLoop();
     const pipe = this.#pipe;
-    if (this.#isClosed || !pipe.hasItem) return operate(loop, this.#receiveLater(loop));
+    if (this.#isClosed || !pipe.hasItem) return operate(loop, this.#receiveLater());
     return ready(loop, pipe.take());
   }
 
-  *#receiveLater(loop: LoopCore): Steps<T> {
+  *#receiveLater(): Steps<T> {
     const pipe = this.#pipe;
     while (this.#mustWait()) {
-      const receiving = pipe.receiving.add(new Receiving(pipe.home.claim(loop, 'channel'), pipe, this));
+      const receiving = pipe.receiving.push(new Receiving(pipe.home.claim(), pipe, this));
       try {
         yield* receiving;
       } catch (error) {
-        receiving.cancel();
         if (!receiving.cancelled()) pipe.passOn();
         throw error;
       }

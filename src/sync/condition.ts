@@ -8,11 +8,11 @@ import { isThenable } from '../task/coroutine.js';
 import { requireRunningLoop } from '../task/current.js';
 import { shieldIn } from '../task/frame.js';
 import { operate, steppingTask, type Steps } from '../task/operation.js';
+import { HomeLoop } from './home-loop.js';
 import { Line } from './line.js';
 import { Lock, type LockStatistics } from './lock.js';
-import { LoopBound } from './loop-bound.js';
 import type { Releaser } from './releaser.js';
-import { Waiter, type WaitingPlace } from './waiter.js';
+import { Waiter } from './waiter.js';
 
 /** A look at a {@link Condition}. */
 export interface ConditionStatistics {
@@ -50,9 +50,10 @@ export type Predicate<T> = (() => T) & (T extends PromiseLike<unknown> ? never :
  * @source CPython 3.13 asyncio/locks.py `Condition`. Differs: a cancelled scope cancels a wait once, not
  *   again while it gets the lock back.
  */
-export class Condition extends LoopBound implements WaitingPlace<Waiter<true>> {
+export class Condition {
+  readonly #home = new HomeLoop('condition');
   readonly #lock: Lock;
-  readonly #waiters = new Line<Waiter<true>>();
+  readonly #waiters = new Line<true>();
 
   /**
    * A condition of what `lock` guards.
@@ -61,7 +62,6 @@ export class Condition extends LoopBound implements WaitingPlace<Waiter<true>> {
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `lock` is none.
    */
   constructor(lock: Lock = new Lock()) {
-    super();
     validateInstance('lock', lock, Lock);
     this.#lock = lock;
   }
@@ -158,17 +158,13 @@ export class Condition extends LoopBound implements WaitingPlace<Waiter<true>> {
   }
 
   #wake(n: number): void {
-    for (let left = n; left > 0; left--) {
-      const waiter = this.#waiters.shift();
-      if (waiter === null) return;
-      waiter._settleResult(true);
-    }
+    for (let left = n; left > 0 && this.#waiters.wakeNext(true); left--);
   }
 
   /** @internal */
   *_wait(loop: LoopCore): Steps<true> {
     if (!this.locked) throw new InvalidStateError('Cannot wait while the lock is not acquired');
-    const waiter = new Waiter<true>(this._boundLoop(), this, undefined);
+    const waiter = new Waiter<true>(this.#home.claim(), this.#waiters, undefined);
     this.#lock.release();
     this.#waiters.push(waiter);
     try {
@@ -214,15 +210,5 @@ export class Condition extends LoopBound implements WaitingPlace<Waiter<true>> {
       if (result) return result as Truthy<T>;
       yield* this._wait(loop);
     }
-  }
-
-  /** @internal */
-  _onCancelled(waiter: Waiter<true>): void {
-    this.#waiters.remove(waiter);
-  }
-
-  /** @internal */
-  _onLost(): void {
-    // The steps hand the notification on.
   }
 }

@@ -1,9 +1,9 @@
 // Something that has happened, or has not yet.
 import type { Awaitable } from '../task/awaitable.js';
 import { settled } from '../task/step-future.js';
+import { HomeLoop } from './home-loop.js';
 import { Line } from './line.js';
-import { LoopBound } from './loop-bound.js';
-import { Waiter, type WaitingPlace } from './waiter.js';
+import { Waiter } from './waiter.js';
 
 /** A look at an {@link Event}. */
 export interface EventStatistics {
@@ -27,9 +27,10 @@ const happened = settled(true as const);
  * ```
  * @source CPython 3.13 asyncio/locks.py `Event`
  */
-export class Event extends LoopBound implements WaitingPlace<Waiter<true>> {
+export class Event {
+  readonly #home = new HomeLoop('event');
   #isSet = false;
-  readonly #waiters = new Line<Waiter<true>>();
+  readonly #waiters = new Line<true>();
 
   /** Whether the flag is up. */
   get isSet(): boolean {
@@ -45,9 +46,7 @@ export class Event extends LoopBound implements WaitingPlace<Waiter<true>> {
   set(): void {
     if (this.#isSet) return;
     this.#isSet = true;
-    for (let waiter = this.#waiters.shift(); waiter !== null; waiter = this.#waiters.shift()) {
-      waiter._settleResult(true);
-    }
+    this.#waiters.wakeAll(true);
   }
 
   /**
@@ -69,23 +68,11 @@ export class Event extends LoopBound implements WaitingPlace<Waiter<true>> {
    */
   wait(): Awaitable<true> {
     if (this.#isSet) return happened;
-    const waiter = new Waiter<true>(this._boundLoop(), this, undefined);
-    this.#waiters.push(waiter);
-    return waiter;
+    return this.#waiters.push(new Waiter<true>(this.#home.claim(), this.#waiters, undefined));
   }
 
   /** Whether the flag is up, and how many wait; a snapshot. */
   statistics(): EventStatistics {
     return { isSet: this.#isSet, waiters: this.#waiters.size };
-  }
-
-  /** @internal */
-  _onCancelled(waiter: Waiter<true>): void {
-    this.#waiters.remove(waiter);
-  }
-
-  /** @internal */
-  _onLost(): void {
-    // Everybody was woken, there is nothing to hand on.
   }
 }

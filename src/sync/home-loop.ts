@@ -1,6 +1,7 @@
 // The loop on which everybody waits for one object.
 import { InvalidStateError } from '../base/errors.js';
 import type { LoopCore } from '../core/loop.js';
+import { requireRunningLoop } from '../task/current.js';
 
 /**
  * Known from the first wait on, so that objects can be made before there is a loop.
@@ -9,11 +10,21 @@ import type { LoopCore } from '../core/loop.js';
  */
 export class HomeLoop {
   #loop: LoopCore | null = null;
+  readonly #what: string;
 
-  /** @throws {@link InvalidStateError} `ERR_INVALID_STATE` - others wait on another loop. */
-  claim(loop: LoopCore, what: string): LoopCore {
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  /**
+   * The loop for one more wait.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop is running, or others wait on another one.
+   */
+  claim(): LoopCore {
+    const loop = requireRunningLoop();
     this.#loop ??= loop;
     if (this.#loop === loop) return loop;
-    throw new InvalidStateError(`The ${what} is used on a different event loop`);
+    throw new InvalidStateError(`The ${this.#what} is bound to a different event loop`);
   }
 }

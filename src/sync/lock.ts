@@ -10,8 +10,8 @@ import { currentTask } from '../task/current.js';
 import { settled } from '../task/step-future.js';
 import type { Task } from '../task/task.js';
 import { guarded, type Guard } from './guarded.js';
+import { HomeLoop } from './home-loop.js';
 import { Line } from './line.js';
-import { LoopBound } from './loop-bound.js';
 import { ClaimReleaser, type Releaser } from './releaser.js';
 import { Turn, type TurnPlace } from './waiter.js';
 
@@ -54,12 +54,13 @@ type LockTurn = Turn<Releaser, Owner>;
  * @source CPython 3.13 asyncio/locks.py `Lock`. Differs: `acquire()` gives what releases; tasks can own
  *   it, as in trio.
  */
-export class Lock extends LoopBound implements TurnPlace<Releaser, Owner>, Guard<undefined> {
+export class Lock implements TurnPlace<Releaser, Owner>, Guard<undefined> {
+  readonly #home = new HomeLoop('lock');
   #isLocked = false;
   readonly #hasOwner: boolean;
   #owner: Owner = null;
   // Also those that are woken or cancelled, until they go on.
-  readonly #line = new Line<LockTurn>();
+  readonly #line = new Line<Releaser, LockTurn>();
   #live = 0;
   readonly #releaser: Releaser = new ClaimReleaser(this, undefined);
   #acquired: Awaitable<Releaser> | null = null;
@@ -70,7 +71,6 @@ export class Lock extends LoopBound implements TurnPlace<Releaser, Owner>, Guard
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - an option is wrong.
    */
   constructor(options: LockOptions = {}) {
-    super();
     validateObject('options', options);
     const { owner = false } = options;
     validateBoolean('options.owner', owner);
@@ -166,7 +166,7 @@ export class Lock extends LoopBound implements TurnPlace<Releaser, Owner>, Guard
 
   /** @internal */
   _queue(): LockTurn {
-    const turn = new Turn<Releaser, Owner>(this._boundLoop(), this, this.#hasOwner ? currentTask() : null);
+    const turn = new Turn<Releaser, Owner>(this.#home.claim(), this, this.#hasOwner ? currentTask() : null);
     this.#line.push(turn);
     this.#live++;
     return turn;

@@ -5,14 +5,14 @@
 import { inspect } from 'node:util';
 import { InvalidStateError, QueueEmpty, QueueFull, QueueShutDown, outOfRange } from '../base/errors.js';
 import { validateBoolean, validateNumber, validateObject, validateOneOf } from '../base/validate.js';
-import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { requireRunningLoop } from '../task/current.js';
 import { operate, type Steps } from '../task/operation.js';
 import { ready } from '../task/step-future.js';
 import { HomeLoop } from './home-loop.js';
 import { Fifo, type Items } from './items.js';
-import { Waiter, WaiterQueue } from './waiter-queue.js';
+import { Line } from './line.js';
+import { Waiter } from './waiter.js';
 
 /**
  * What becomes of an item for which a queue has no room: its `put()` waits for room (`'wait'`), the item that
@@ -80,10 +80,10 @@ export class Queue<T> implements AsyncIterable<T> {
   readonly #maxSize: number;
   readonly #overflow: OverflowPolicy;
   readonly #items: Items<T>;
-  readonly #home = new HomeLoop();
-  readonly #getters = new WaiterQueue();
-  readonly #putters = new WaiterQueue();
-  readonly #joiners = new WaiterQueue();
+  readonly #home = new HomeLoop('queue');
+  readonly #getters = new Line();
+  readonly #putters = new Line();
+  readonly #joiners = new Line();
   #unfinished = 0;
   #dropped = 0;
   #isShutDown = false;
@@ -176,19 +176,18 @@ export class Queue<T> implements AsyncIterable<T> {
   put(item: T): Awaitable<void> {
     const loop = requireRunningLoop();
     const isContended = this.#items.size >= this.#maxSize || this.#isShutDown;
-    if (isContended) return operate(loop, this.#putLater(loop, item));
+    if (isContended) return operate(loop, this.#putLater(item));
     this.#add(item);
     return ready(loop, undefined);
   }
 
-  *#putLater(loop: LoopCore, item: T): Steps<void> {
+  *#putLater(item: T): Steps<void> {
     while (this.full() && this.#overflow === 'wait') {
       if (this.#isShutDown) throw new QueueShutDown();
-      const putter = this.#putters.add(new Waiter(this.#home.claim(loop, 'queue'), this.#putters));
+      const putter = this.#putters.push(new Waiter(this.#home.claim(), this.#putters, undefined));
       try {
         yield* putter;
       } catch (error) {
-        putter.cancel();
         // Woken, but of no use: the room is somebody else's.
         if (!this.full() && !putter.cancelled()) this.#putters.wakeNext();
         throw error;
@@ -270,17 +269,16 @@ export class Queue<T> implements AsyncIterable<T> {
    */
   get(): Awaitable<T> {
     const loop = requireRunningLoop();
-    return this.#items.size === 0 ? operate(loop, this.#getLater(loop)) : ready(loop, this.#take());
+    return this.#items.size === 0 ? operate(loop, this.#getLater()) : ready(loop, this.#take());
   }
 
-  *#getLater(loop: LoopCore): Steps<T> {
+  *#getLater(): Steps<T> {
     while (this.empty()) {
       if (this.#isShutDown) throw new QueueShutDown();
-      const getter = this.#getters.add(new Waiter(this.#home.claim(loop, 'queue'), this.#getters));
+      const getter = this.#getters.push(new Waiter(this.#home.claim(), this.#getters, undefined));
       try {
         yield* getter;
       } catch (error) {
-        getter.cancel();
         // Woken, but of no use: the item is somebody else's.
         if (!this.empty() && !getter.cancelled()) this.#getters.wakeNext();
         throw error;
@@ -361,7 +359,7 @@ export class Queue<T> implements AsyncIterable<T> {
   join(): Awaitable<void> {
     const loop = requireRunningLoop();
     if (this.#unfinished === 0) return ready(loop, undefined);
-    return this.#joiners.add(new Waiter(this.#home.claim(loop, 'queue'), this.#joiners));
+    return this.#joiners.push(new Waiter(this.#home.claim(), this.#joiners, undefined));
   }
 
   /**

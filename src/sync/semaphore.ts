@@ -8,8 +8,8 @@ import type { Awaitable } from '../task/awaitable.js';
 import type { Body } from '../task/body.js';
 import { settled } from '../task/step-future.js';
 import { guarded, type Guard } from './guarded.js';
+import { HomeLoop } from './home-loop.js';
 import { Line } from './line.js';
-import { LoopBound } from './loop-bound.js';
 import { ClaimReleaser, type Releaser } from './releaser.js';
 import { Turn, type TurnPlace } from './waiter.js';
 
@@ -40,10 +40,11 @@ type PermitTurn = Turn<Releaser, number>;
  * @source CPython 3.13 asyncio/locks.py `Semaphore`. Differs: several permits at once, as in tokio, and another
  *   number of permits while it is used, as in Effect.
  */
-export class Semaphore extends LoopBound implements TurnPlace<Releaser, number>, Guard<number> {
+export class Semaphore implements TurnPlace<Releaser, number>, Guard<number> {
+  readonly #home = new HomeLoop('semaphore');
   #value: number;
   #size: number;
-  readonly #pending = new Line<PermitTurn>();
+  readonly #pending = new Line<Releaser, PermitTurn>();
   // Those that were given permits and have not gone on.
   #woken = 0;
   readonly #releaser: Releaser = new ClaimReleaser<number>(this, 1);
@@ -56,7 +57,6 @@ export class Semaphore extends LoopBound implements TurnPlace<Releaser, number>,
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `permits` is no such number.
    */
   constructor(permits = 1) {
-    super();
     validateInteger('permits', permits, 0);
     this.#value = permits;
     this.#size = permits;
@@ -181,7 +181,7 @@ export class Semaphore extends LoopBound implements TurnPlace<Releaser, number>,
 
   /** @internal */
   _queue(permits: number): PermitTurn {
-    const turn = new Turn<Releaser, number>(this._boundLoop(), this, permits);
+    const turn = new Turn<Releaser, number>(this.#home.claim(), this, permits);
     this.#pending.push(turn);
     return turn;
   }

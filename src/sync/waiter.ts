@@ -17,13 +17,13 @@ export interface WaitingPlace<W> {
 }
 
 /** @internal */
-export class Waiter<T, C = undefined> extends StepFuture<T> implements InLine {
+export class Waiter<T = void, C = undefined> extends StepFuture<T> implements InLine<T> {
   declare readonly _place: WaitingPlace<Waiter<T, C>>;
   /** What it waits for: how many, or for whom. */
   declare readonly _claim: C;
   declare _line: object | null;
-  declare _ahead: InLine | null;
-  declare _behind: InLine | null;
+  declare _ahead: InLine<T> | null;
+  declare _behind: InLine<T> | null;
 
   constructor(loop: LoopCore, place: WaitingPlace<Waiter<T, C>>, claim: C) {
     super(loop);

@@ -198,7 +198,7 @@ test('loop binding: a lock made and taken where no loop is, belongs to the loop 
       await waiter;
     });
   await waitOnce();
-  await expect(waitOnce()).rejects.toThrow('The Lock is bound to a different event loop');
+  await expect(waitOnce()).rejects.toThrow('The lock is bound to a different event loop');
 });
 
 test('Lock: a wait in a generator can be handed on to others, who count as its holder', async () => {
