@@ -44,6 +44,7 @@ class Aborted extends Future<never> {
  * controller.abort('enough');
  * console.log(aborted.cancelled()); // true
  * ```
+ * @source ours
  */
 export function fromSignal(signal: AbortSignal): Future<never> {
   validateAbortSignal('signal', signal);
