@@ -3,6 +3,7 @@
 // Called by a step of a generator task, the steps are part of that task: `yield*` goes through them.
 // Called by an async function of a task, they begin at once and are driven here, as part of that task:
 // what they wait for is what the task waits for. Elsewhere they become a task of their own.
+import { CancelledError, isCancelled } from '../base/errors.js';
 import { KIND_STEP } from '../core/handle.js';
 import { captureContext } from '../core/context.js';
 import type { LoopCore } from '../core/loop.js';
@@ -44,7 +45,12 @@ export function operate<T>(loop: LoopCore, steps: Steps<T>): Awaitable<T> {
   if (branch === null ? task._isOperating : branch.isOperating) {
     return createTaskOn(loop, steps, { eagerStart: true, _frame: waitingFrame(task) });
   }
-  return asAwaitable(new Promise((resolve, reject) => new InlineRun(task, steps, resolve, reject).begin()));
+  let run!: InlineRun<T>;
+  const promise = new Promise<T>((resolve, reject) => {
+    run = new InlineRun(task, steps, resolve, reject);
+  });
+  run.begin();
+  return asAwaitable(promise, run);
 }
 
 /** {@link operate} on the running loop. @throws {@link InvalidStateError} `ERR_INVALID_STATE` @internal */
@@ -84,9 +90,22 @@ class StepOperation<T> implements Awaitable<T> {
   }
 }
 
+const RUN = Symbol('run');
+
+/** The promise of steps that run. */
+interface Running<T> extends Promise<T> {
+  [RUN]?: InlineRun<T>;
+}
+
+/** Cancels the operation whose promise this is, if it is one, and nothing else of its task. @internal */
+export function cancelOperation(promise: Promise<unknown>, reason: unknown): void {
+  (promise as Running<unknown>)[RUN]?.interrupt(reason);
+}
+
 // A plain promise is what `await` is fastest with; a generator that gets one waits for it all the same.
-function asAwaitable<T>(promise: Promise<T>): Awaitable<T> {
-  const awaitable = promise as Promise<T> & { [Symbol.iterator]?: () => BodyWait<T> };
+function asAwaitable<T>(promise: Promise<T>, run: InlineRun<T>): Awaitable<T> {
+  const awaitable = promise as Running<T> & { [Symbol.iterator]?: () => BodyWait<T> };
+  awaitable[RUN] = run;
   awaitable[Symbol.iterator] = () => new BodyWait(requireRunningLoop(), promise);
   return awaitable as Awaitable<T>;
 }
@@ -128,6 +147,14 @@ class InlineRun<T> extends AwaitLink {
     this.#step(false);
   }
 
+  /** Cancels these steps at their wait, and nothing else; a body they wait for goes on. */
+  interrupt(reason: unknown): void {
+    const awaited = this.#awaited;
+    if (awaited === null || awaited.cancel(reason) || awaited.cancelled()) return;
+    // Woken already: thrown in by the next step.
+    this.#mistake = new CancelledError(reason);
+  }
+
   #setOperating(isOperating: boolean): void {
     const operating = this.#operating;
     if (operating === this.#task) this.#task._isOperating = isOperating;
@@ -155,7 +182,7 @@ class InlineRun<T> extends AwaitLink {
           ? this.#steps.throw(this.#takeInterruption())
           : (generatorNext.call(this.#steps) as IteratorResult<unknown, T>);
     } catch (error) {
-      this.#setOperating(false);
+      this.#end();
       this.#reject(error);
       return;
     } finally {
@@ -165,17 +192,24 @@ class InlineRun<T> extends AwaitLink {
       loop._currentTask = caller;
     }
     if (step.done === true) {
-      this.#setOperating(false);
+      this.#end();
       this.#resolve(step.value);
     } else {
       this.#stopAt(step.value);
     }
   }
 
+  #end(): void {
+    this.#awaited = null;
+    this.#setOperating(false);
+  }
+
   #takeInterruption(): unknown {
     const mistake = this.#mistake;
     this.#mistake = null;
-    return isCancelDue(this.#task, this.#frame) ? takeCancellation(this.#task, this.#awaited) : mistake;
+    if (isCancelDue(this.#task, this.#frame)) return takeCancellation(this.#task, this.#awaited);
+    if (isCancelled(mistake)) this.#awaited?._lose();
+    return mistake;
   }
 
   #stopAt(value: unknown): void {

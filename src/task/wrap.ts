@@ -22,6 +22,8 @@ interface Link {
 class Wrapped<T> extends Future<T> {
   declare _link: Link;
   declare _cancelSignal: AbortSignal | null;
+  /** Cancels what is wrapped as well. */
+  declare _cancelSource: ((reason: unknown) => void) | null;
 
   static {
     awaitNatively(this.prototype);
@@ -31,11 +33,13 @@ class Wrapped<T> extends Future<T> {
     super(loop);
     this._link = { future: this };
     this._cancelSignal = null;
+    this._cancelSource = null;
   }
 
   override cancel(reason?: unknown): boolean {
     if (!super.cancel(reason)) return false;
     this._detach();
+    this._cancelSource?.(reason);
     return true;
   }
 
@@ -83,7 +87,12 @@ function cancelReason(future: Future<unknown>): unknown {
 }
 
 /** `loop.wrap()`. @internal */
-export function wrapOn<T>(loop: LoopCore, promise: PromiseLike<T>, options?: WrapOptions): Future<T> {
+export function wrapOn<T>(
+  loop: LoopCore,
+  promise: PromiseLike<T>,
+  options?: WrapOptions,
+  cancelSource?: (promise: Promise<unknown>, reason: unknown) => void,
+): Future<T> {
   if (options !== undefined) validateObject('options', options);
   const signal = options?.signal;
   if (signal !== undefined) validateAbortSignal('options.signal', signal);
@@ -97,6 +106,9 @@ export function wrapOn<T>(loop: LoopCore, promise: PromiseLike<T>, options?: Wra
   } else {
     wrapped = new Wrapped<T>(loop);
     follow(wrapped._link, promise);
+    if (cancelSource !== undefined && promise instanceof Promise) {
+      wrapped._cancelSource = (reason) => cancelSource(promise, reason);
+    }
   }
   if (signal !== undefined) {
     wrapped._cancelSignal = signal;

@@ -3,10 +3,13 @@ import { describe, expect, test } from 'vitest';
 import { CancelledError, isCancelled } from '../../../src/base/errors.js';
 import type { LoopCore } from '../../../src/core/loop.js';
 import type { Awaitable } from '../../../src/task/awaitable.js';
+import { Queue } from '../../../src/sync/queue.js';
 import { runBody, type Body } from '../../../src/task/body.js';
 import { createTask, currentTask } from '../../../src/task/current.js';
+import { ensureFuture } from '../../../src/task/ensure-future.js';
 import { Future } from '../../../src/task/future.js';
 import { operateHere, steppingTask } from '../../../src/task/operation.js';
+import { race } from '../../../src/task/race.js';
 import { sleep } from '../../../src/task/sleep.js';
 import type { Task } from '../../../src/task/task.js';
 import { withLoop } from '../../support/loop.js';
@@ -164,5 +167,34 @@ test('an operation of a generator can be handed on to an async function', async 
       return yield* inner;
     });
     expect(await task).toBe('done');
+  });
+});
+
+test('an operation of an async function that loses a race is cancelled, and loses no item', async () => {
+  await withLoop(async () => {
+    const queue = new Queue<string>(1);
+    const task: Task<number> = createTask(async () => {
+      expect(await race([queue.get(), sleep(0, 'other')])).toBe('other');
+      expect(queue.statistics().tasksWaitingGet).toBe(0);
+      return task.cancelling();
+    });
+    expect(await task).toBe(0);
+    queue.putNowait('item');
+    expect(queue.getNowait()).toBe('item');
+  });
+});
+
+test('an operation of an async function that was woken when it is cancelled hands on', async () => {
+  await withLoop(async () => {
+    const queue = new Queue<string>(1);
+    await createTask(async () => {
+      const lost = ensureFuture(queue.get());
+      await sleep(0);
+      const next = createTask(() => queue.get());
+      await sleep(0);
+      queue.putNowait('item');
+      lost.cancel();
+      expect(await next).toBe('item');
+    });
   });
 });
