@@ -212,8 +212,9 @@ class Run implements Stage {
     expect(this.#errors, 'errors that nobody expected').toEqual([]);
     expect(this.#rejections, 'rejections that nobody heard of').toEqual([]);
     const { victim } = this;
-    if (victim === null || this.#options.mayEnd?.(victim) === true) return;
-    expect(victim.cancelled(), `what became of ${victim.name}, which was cancelled`).toBe(true);
+    if (victim === null || victim.cancelled() || this.#options.mayEnd?.(victim) === true) return;
+    const how = victim.exception();
+    throw new Error(`${victim.name} was cancelled and ended with ${how === null ? 'a result' : String(how)}`);
   }
 
   #checkEnding(task: Task<unknown>): void {
