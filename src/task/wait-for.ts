@@ -2,9 +2,9 @@
 import { isCancelled, TimeoutError } from '../base/errors.js';
 import { validateNumber } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
-import type { Awaitable } from './awaitable.js';
-import { requireRunningLoop } from './current.js';
-import { isGenerator } from './coroutine.js';
+import type { Awaitable, Operation } from './awaitable.js';
+import { isSteppingGenerator, requireRunningLoop } from './current.js';
+import { isGenerator, isThenable } from './coroutine.js';
 import { ensureJoinable, type Joinable } from './ensure-future.js';
 import type { Future } from './future.js';
 import { operate, type Steps } from './operation.js';
@@ -39,13 +39,19 @@ export function waitFor<T>(
   validateTimeoutOptions(options);
   const loop = requireRunningLoop();
   if (delayMs !== null && delayMs <= 0) return operate(loop, takeNow(loop, ensureJoinable(loop, awaitable)));
-  // Generators are part of the task that waits, as coroutines are in asyncio.
-  const awaited = isGenerator(awaitable) ? awaitable : ensureJoinable(loop, awaitable);
+  const awaited = isPartOfWait(loop, awaitable) ? awaitable : ensureJoinable(loop, awaitable);
   const when = delayMs === null ? null : loop.time() + delayMs;
   const wait = function* (): Steps<T> {
     return yield* awaited;
   };
   return timeoutOn(loop, when, wait, options);
+}
+
+// What a generator task can go through by itself is part of its wait, as coroutines are in asyncio: a
+// task of its own would lose a result that comes as the wait is cancelled.
+function isPartOfWait<T>(loop: LoopCore, awaitable: Joinable<T>): awaitable is Joinable<T> & Operation<T> {
+  if (isGenerator(awaitable)) return true;
+  return isSteppingGenerator(loop) && isThenable(awaitable) && Symbol.iterator in awaitable;
 }
 
 function* takeNow<T>(loop: LoopCore, future: Future<T>): Steps<T> {

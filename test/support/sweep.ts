@@ -10,7 +10,8 @@ import type { Handle } from '../../src/core/handle.js';
 import type { SchedulingPolicy } from '../../src/core/policy.js';
 import { EventLoop } from '../../src/event-loop.js';
 import type { Task } from '../../src/task/task.js';
-import type { Form, Steps } from './bodies.js';
+import type { Awaitable } from '../../src/task/awaitable.js';
+import type { Form } from './forms.js';
 import { FakeClock } from './clock.js';
 import { leftovers, nodeTurn, NOTHING_LEFT } from './loop.js';
 
@@ -27,6 +28,8 @@ interface Watched {
 }
 
 /** A program while it runs. */
+export type Steps<T = unknown> = Generator<Awaitable<any>, T>;
+
 export interface Stage {
   readonly loop: EventLoop;
   readonly form: Form;
@@ -219,7 +222,7 @@ class Run implements Stage {
 
   #checkEnding(task: Task<unknown>): void {
     if (task.cancelled()) return;
-    const error = task.exception() as Error | null;
+    const error = task.exception();
     if (error === null || this.#options.mayFail?.(task, error) === true) return;
     throw new Error(`${task.name} failed`, { cause: error });
   }
@@ -258,8 +261,9 @@ function expectNobody(watched: Watched): void {
   const numbers = watched.statistics() as Numbers & { lock?: Numbers };
   const name = watched.constructor.name;
   for (const [key, value] of Object.entries(numbers)) {
-    if (/^(waiters|waiting|borrowedTokens|tasksWaiting.*)$/.test(key))
+    if (/^(waiters|waiting|borrowedTokens|tasksWaiting.*)$/.test(key)) {
       expect(value, `${key} of ${name}`).toBe(0);
+    }
     if (key === 'locked') expect(value, `${key} of ${name}`).toBe(false);
   }
   if (numbers.lock !== undefined) expectNobody({ statistics: () => numbers.lock! });
@@ -294,5 +298,5 @@ export async function sweep(form: Form, program: Program, options: SweepOptions 
 export function ending(task: Task<unknown>): unknown {
   if (!task.done()) return 'pending';
   if (task.cancelled()) return 'cancelled';
-  return (task.exception() as Error | null)?.name ?? task.result();
+  return task.exception()?.name ?? task.result();
 }

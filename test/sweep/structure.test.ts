@@ -25,8 +25,8 @@ import { taskGroup, type TaskGroup } from '../../src/task/task-group.js';
 import type { Task } from '../../src/task/task.js';
 import { timeout } from '../../src/task/timeout.js';
 import { wait } from '../../src/task/wait.js';
-import { forms, type Steps } from '../support/bodies.js';
-import { Boom, sweep, type Program, type Stage, type SweepOptions } from '../support/sweep.js';
+import { forms } from '../support/forms.js';
+import { Boom, sweep, type Program, type Stage, type Steps, type SweepOptions } from '../support/sweep.js';
 
 /** Counts who is at work, so that everybody who began must have ended. */
 class Work {
