@@ -8,7 +8,7 @@ import { createTaskOn } from './create.js';
 import { isSteppingGenerator, requireRunningLoop } from './current.js';
 import type { Frame } from './frame.js';
 import { Future } from './future.js';
-import { cancelOperation } from './operation.js';
+import { cancelOperation, handOver } from './operation.js';
 import type { Coroutine, Task } from './task.js';
 import { wrapOn } from './wrap.js';
 
@@ -91,6 +91,7 @@ export function futureOf<T>(loop: LoopCore, joinable: Joinable<T>, frame: Frame 
     return joinable as Future<T>;
   }
   if (isThenable(joinable) && (joinable instanceof Promise || !(Symbol.iterator in joinable))) {
+    handOver(joinable);
     return wrapOn(loop, joinable as PromiseLike<T>, undefined, cancelOperation);
   }
   const coroutine = isThenable(joinable) ? join(joinable as Awaitable<T>) : joinable;

@@ -10,7 +10,7 @@ import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
 import { AwaitLink, waitingFrame, waitingTask } from './await.js';
 import { BodyWait } from './body.js';
-import { isCancelDue, takeCancellation } from './cancellation.js';
+import { cancelInFrame, isCancelDue, takeCancellation } from './cancellation.js';
 import { generatorNext, type GeneratorCoroutine } from './coroutine.js';
 import { createTaskOn } from './create.js';
 import { isSteppingGenerator, requireRunningLoop } from './current.js';
@@ -97,6 +97,16 @@ interface Running<T> extends Promise<T> {
   [RUN]?: InlineRun<T>;
 }
 
+/**
+ * Makes an operation the business of whoever waits for its promise: cancelling the task that began it does not
+ * reach it any more, unless that waits for it as well.
+ *
+ * @internal
+ */
+export function handOver(promise: PromiseLike<unknown>): void {
+  (promise as Running<unknown>)[RUN]?.handOver();
+}
+
 /** Cancels the operation whose promise this is, if it is one, and nothing else of its task. @internal */
 export function cancelOperation(promise: Promise<unknown>, reason: unknown): void {
   (promise as Running<unknown>)[RUN]?.interrupt(reason);
@@ -121,6 +131,8 @@ class InlineRun<T> extends AwaitLink {
   #frame: Frame | null;
   #mistake: Error | null = null;
   #isContextKnown = false;
+  #isHandedOver = false;
+  #isOver = false;
 
   constructor(
     task: Task<unknown>,
@@ -155,7 +167,19 @@ class InlineRun<T> extends AwaitLink {
     this.#mistake = new CancelledError(reason);
   }
 
+  handOver(): void {
+    if (this.#isHandedOver || this.#isOver) return;
+    this.#setOperating(false);
+    this.#isHandedOver = true;
+    this.unlink();
+  }
+
+  #isCancelDue(): boolean {
+    return !this.#isHandedOver && isCancelDue(this.#task, this.#frame);
+  }
+
   #setOperating(isOperating: boolean): void {
+    if (this.#isHandedOver) return;
     const operating = this.#operating;
     if (operating === this.#task) this.#task._isOperating = isOperating;
     else operating.isOperating = isOperating;
@@ -178,7 +202,7 @@ class InlineRun<T> extends AwaitLink {
     let step: IteratorResult<unknown, T>;
     try {
       step =
-        (isCancelDelivered && isCancelDue(task, this.#frame)) || this.#mistake !== null
+        (isCancelDelivered && this.#isCancelDue()) || this.#mistake !== null
           ? this.#steps.throw(this.#takeInterruption())
           : (generatorNext.call(this.#steps) as IteratorResult<unknown, T>);
     } catch (error) {
@@ -200,6 +224,7 @@ class InlineRun<T> extends AwaitLink {
   }
 
   #end(): void {
+    this.#isOver = true;
     this.#awaited = null;
     this.#setOperating(false);
   }
@@ -207,7 +232,7 @@ class InlineRun<T> extends AwaitLink {
   #takeInterruption(): unknown {
     const mistake = this.#mistake;
     this.#mistake = null;
-    if (isCancelDue(this.#task, this.#frame)) return takeCancellation(this.#task, this.#awaited);
+    if (this.#isCancelDue()) return takeCancellation(this.#task, this.#awaited);
     if (isCancelled(mistake)) this.#awaited?._lose();
     return mistake;
   }
@@ -248,9 +273,12 @@ class InlineRun<T> extends AwaitLink {
     this.#knowContext();
     this.#awaited = awaited;
     awaited._addHandle(this);
-    if (this.#task.done()) return;
-    this.link(this.#task, this.#frame);
-    this.cancelIfDue(this.#task);
+    if (this.#isHandedOver) {
+      if (this.#frame !== null) cancelInFrame(this.#frame, awaited);
+    } else if (!this.#task.done()) {
+      this.link(this.#task, this.#frame);
+      this.cancelIfDue(this.#task);
+    }
   }
 
   // The steps go on in the context of the call; one that never waits needs none.
