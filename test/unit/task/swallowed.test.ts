@@ -7,7 +7,7 @@ import { shieldIn } from '../../../src/task/frame.js';
 import { operate } from '../../../src/task/operation.js';
 import { sleep } from '../../../src/task/sleep.js';
 import type { Coroutine, Task } from '../../../src/task/task.js';
-import { nodeTurn, withLoop } from '../../support/loop.js';
+import { soon, withLoop } from '../../support/loop.js';
 
 // Node's timer, which looks again a second later, is moved by hand; everything else goes on.
 beforeEach(() => {
@@ -52,8 +52,8 @@ const forms: Record<string, (body: Body) => Coroutine<unknown>> = {
   },
 };
 
-const turns = async (): Promise<void> => {
-  for (let i = 0; i < 10; i++) await nodeTurn();
+const turns = async (loop: EventLoop): Promise<void> => {
+  for (let i = 0; i < 10; i++) await soon(loop);
 };
 
 describe.each(Object.keys(forms))('%s', (form) => {
@@ -70,11 +70,11 @@ describe.each(Object.keys(forms))('%s', (form) => {
       async (loop) => {
         loop.onSwallowedCancel = (info) => heard.push(info);
         const task = loop.createTask(forms[form]!(body(loop)), { name: 'swallower' });
-        await turns();
+        await turns(loop);
         task.cancel('why');
-        await turns();
+        await turns(loop);
         await after?.(loop, task);
-        await turns();
+        await turns(loop);
         if (task.done()) return;
         task.cancel();
         await task.then(null, () => undefined);
@@ -214,7 +214,7 @@ describe.each(Object.keys(forms))('%s', (form) => {
             }
           }),
         );
-        await turns();
+        await turns(loop);
         task.cancel();
         await expect(task.toPromise()).rejects.toThrow('while cleaning up');
         expect(heard).toEqual([]);
@@ -293,7 +293,7 @@ test('a hook that throws is reported', async () => {
         throw new Error('in the hook');
       };
       const task = swallowing(loop);
-      await turns();
+      await turns(loop);
       task.cancel();
       await task;
       expect(reports).toEqual(['Exception in onSwallowedCancel']);
@@ -309,7 +309,7 @@ test('the hook runs in the context of the task', async () => {
       const seen: unknown[] = [];
       loop.onSwallowedCancel = () => seen.push(storage.getStore());
       const task = storage.run('task', () => swallowing(loop));
-      await turns();
+      await turns(loop);
       storage.run('canceller', () => task.cancel());
       await task;
       expect(seen).toEqual(['task']);
@@ -329,7 +329,7 @@ test.each([
     async (loop) => {
       loop.setExceptionHandler((_loop, context) => reports.push(context.message));
       const task = swallowing(loop);
-      await turns();
+      await turns(loop);
       task.cancel();
       await task;
     },
