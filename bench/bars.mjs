@@ -67,7 +67,7 @@ export const bars = [
     contender: `evloop Future, Node ${major}`,
     rival: `native promise, Node ${major}`,
     limit: 2,
-    margin: MARGIN,
+    margin: WIDE_MARGIN / 2,
   })),
   {
     table: 'timers/at-once',
@@ -123,7 +123,7 @@ export const bars = [
     contender: 'beside evloop',
     rival: 'alone',
     limit: 3,
-    margin: WIDE_MARGIN / 2,
+    margin: WIDE_MARGIN,
   })),
   ...['echo', 'callLaterP50'].map((metric) => ({
     table: 'coexistence/evloop',
@@ -131,7 +131,7 @@ export const bars = [
     contender: 'beside node:http',
     rival: 'alone',
     limit: 3,
-    margin: WIDE_MARGIN / 2,
+    margin: WIDE_MARGIN,
   })),
   ...['http', 'echo'].map((metric) => ({
     table: 'coexistence/both',
@@ -139,6 +139,6 @@ export const bars = [
     contender: 'evloop, at once',
     rival: 'evloop, one after the other',
     limit: 3,
-    margin: WIDE_MARGIN / 2,
+    margin: WIDE_MARGIN,
   })),
 ];

@@ -10,9 +10,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { BACKENDS } from './lib/backends.mjs';
-import { run, tool } from './lib/run.mjs';
+import { root, run, tool } from './lib/run.mjs';
 
-/** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
+/** @typedef {{ passed: number, failed: number, skipped: number, failures?: string[] }} Counts */
 /**
  * @typedef {object} Suite
  * @property {string} name
@@ -72,11 +72,34 @@ function vitest(env) {
       if (!existsSync(report)) return withExitCode({ passed: 0, failed: 0, skipped: 0 }, code);
       const json = JSON.parse(readFileSync(report, 'utf8'));
       const skipped = json.numPendingTests + json.numTodoTests;
-      return withExitCode({ passed: json.numPassedTests, failed: json.numFailedTests, skipped }, code);
+      const failures = failuresOf(json);
+      return withExitCode(
+        { passed: json.numPassedTests, failed: json.numFailedTests, skipped, failures },
+        code,
+      );
     } finally {
       rmSync(directory, { recursive: true });
     }
   };
+}
+
+/**
+ * What failed and why, a line each.
+ *
+ * @param {{ testResults: { name: string, message: string, assertionResults: { status: string, fullName: string, failureMessages: string[] }[] }[] }} report
+ */
+function failuresOf(report) {
+  return report.testResults.flatMap(({ name, message, assertionResults }) => {
+    const file = path.relative(root, name);
+    const failed = assertionResults.filter(({ status }) => status === 'failed');
+    if (failed.length === 0) return message === '' ? [] : [`${file}: ${firstLine(message)}`];
+    return failed.map((test) => `${file} > ${test.fullName}: ${firstLine(test.failureMessages[0] ?? '')}`);
+  });
+}
+
+/** @param {string} text */
+function firstLine(text) {
+  return (text.split('\n', 1)[0] ?? '').slice(0, 200);
 }
 
 /**
@@ -152,6 +175,7 @@ if (process.argv.includes('--list')) {
     total.failed += counts.failed;
     total.skipped += counts.skipped;
     table.push(`${suite.name}: ${describe(counts)} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    for (const failure of counts.failures ?? []) table.push(`${INDENT}failed: ${failure}`);
     if (suite.isRequired === true && counts.failed > 0) {
       table.push('the suites behind it were not started');
       break;

@@ -1,11 +1,12 @@
 // Tasks of the loop that runs.
 import { InvalidStateError } from '../base/errors.js';
 import { runningLoop, type LoopCore } from '../core/loop.js';
+import { waitingFrame, waitingTask } from './await.js';
 import { createTaskOn } from './create.js';
 import type { Frame } from './frame.js';
 import type { TaskOptions } from './task-options.js';
 import { Task, type Coroutine } from './task.js';
-import { trackedBranch, trackedTask } from './tracking.js';
+import { trackedTask } from './tracking.js';
 
 /** @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no loop runs in this thread. @internal */
 export function requireRunningLoop(): LoopCore {
@@ -51,12 +52,11 @@ export function createTask<T>(coroutine: Coroutine<T>, options?: TaskOptions): T
   return createTaskOn(requireRunningLoop(), coroutine, options);
 }
 
-/** What encloses the code that runs now. @internal */
-export function currentFrame(): Frame | null {
-  const stepping = (runningLoop()?._currentTask ?? null) as Task<unknown> | null;
-  if (stepping !== null) return stepping._frame;
-  const branch = trackedBranch();
-  return branch === null ? (currentTask()?._frame ?? null) : branch.frame;
+/** What encloses the code that runs now, in a loop that runs. @internal */
+export function callingFrame(loop: LoopCore): Frame | null {
+  if (isSteppingGenerator(loop)) return (loop._currentTask as Task<unknown>)._frame;
+  const task = waitingTask();
+  return task === null ? null : waitingFrame(task);
 }
 
 /** Whether the code that runs now is a step of a generator task, which waits with `yield*`. @internal */

@@ -1,7 +1,7 @@
 // How much time the code that runs has left, and how to tell another process.
 import { outOfRange } from '../base/errors.js';
 import { validateNumber, validateString } from '../base/validate.js';
-import { currentFrame, requireRunningLoop } from './current.js';
+import { callingFrame, requireRunningLoop } from './current.js';
 import { deadlineOf } from './frame.js';
 
 /**
@@ -21,8 +21,7 @@ import { deadlineOf } from './frame.js';
  * @source trio 0.30 `current_effective_deadline`
  */
 export function currentDeadline(): number {
-  requireRunningLoop();
-  return deadlineOf(currentFrame());
+  return deadlineOf(callingFrame(requireRunningLoop()));
 }
 
 // At most eight digits; the units of the header, the finest first, in milliseconds.

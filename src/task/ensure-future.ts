@@ -1,15 +1,14 @@
 // Makes a future of whatever can be waited for.
 import { InvalidStateError, invalidArgType } from '../base/errors.js';
 import type { LoopCore } from '../core/loop.js';
-import { waitingFrame, waitingTask } from './await.js';
 import type { Awaitable } from './awaitable.js';
 import { isGenerator, isThenable, validateCoroutine } from './coroutine.js';
 import { createTaskOn } from './create.js';
-import { isSteppingGenerator, requireRunningLoop } from './current.js';
+import { requireRunningLoop } from './current.js';
 import type { Frame } from './frame.js';
 import { Future } from './future.js';
 import { cancelOperation, handOver } from './operation.js';
-import type { Coroutine, Task } from './task.js';
+import type { Coroutine } from './task.js';
 import { wrapOn } from './wrap.js';
 
 /**
@@ -139,13 +138,6 @@ export function futuresOf(
 
 function* join<T>(awaitable: Awaitable<T>): Generator<unknown, T, unknown> {
   return yield* awaitable;
-}
-
-/** What encloses the code that calls. @internal */
-export function callingFrame(loop: LoopCore): Frame | null {
-  if (isSteppingGenerator(loop)) return (loop._currentTask as Task<unknown>)._frame;
-  const task = waitingTask();
-  return task === null ? null : waitingFrame(task);
 }
 
 /**
