@@ -86,6 +86,11 @@ export function soon(loop: LoopCore): Promise<void> {
   });
 }
 
+/** Lets a running loop take some turns: what only waits for turns gets to where it waits for something else. */
+export async function turns(loop: LoopCore, count = 6): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await soon(loop);
+}
+
 /** Resolves once `delayMs` have passed on the loop's clock. */
 export function later(loop: LoopCore, delayMs: number): Promise<void> {
   return new Promise((resolve) => {

@@ -10,11 +10,7 @@ import { Semaphore } from '../../src/sync/semaphore.js';
 import { sleep } from '../../src/task/sleep.js';
 import type { Task } from '../../src/task/task.js';
 import { forms } from '../support/forms.js';
-import { soon, withLoop } from '../support/loop.js';
-
-async function turns(loop: Parameters<typeof soon>[0], count = 6): Promise<void> {
-  for (let turn = 0; turn < count; turn++) await soon(loop);
-}
+import { turns, withLoop } from '../support/loop.js';
 
 const reasonOf = (task: Task<unknown>): unknown => {
   try {

@@ -3,13 +3,15 @@
 import { describe, expect, test } from 'vitest';
 import { CancelledError, InvalidStateError, isCancelled, TimeoutError } from '../../src/base/errors.js';
 import { ExceptionGroup } from '../../src/base/exception-group.js';
+import type { LoopCore } from '../../src/core/loop.js';
 import { createTask } from '../../src/task/current.js';
 import { Future } from '../../src/task/future.js';
 import { sleep } from '../../src/task/sleep.js';
 import { timeout, timeoutAt, type Timeout } from '../../src/task/timeout.js';
 import { waitFor } from '../../src/task/wait-for.js';
+import { FakeClock } from '../support/clock.js';
 import { outcome, pairs, type Script } from '../support/forms.js';
-import { later, soon, withLoop } from '../support/loop.js';
+import { later, soon, turns, withLoop } from '../support/loop.js';
 
 const LONG = 60_000;
 
@@ -67,14 +69,19 @@ describe.each(pairs)('%s', (_, host, body) => {
       use: (when: number, future: Future<string>) => Script,
     ): Promise<unknown> => {
       let result: unknown;
-      await withLoop(async (loop) => {
-        const when = loop.time() + 3;
-        const future = new Future<string>(loop);
-        at(when, () => loop.callAt(when, () => future.setResultUnlessDone('value')));
-        const task = host.start(use(when, future));
-        await later(loop, 1);
-        result = await outcome(task);
-      });
+      const clock = new FakeClock();
+      await withLoop(
+        async (loop) => {
+          const when = 3;
+          const future = new Future<string>(loop);
+          at(when, () => loop.callAt(when, () => future.setResultUnlessDone('value')));
+          const task = host.start(use(when, future));
+          await turns(loop);
+          await clock.advance(loop, when);
+          result = await outcome(task);
+        },
+        { clock },
+      );
       return result;
     };
 
@@ -232,11 +239,12 @@ describe.each(pairs)('%s', (_, host, body) => {
   });
 
   test('C-23 two limits of the same moment: both expire, the outer one raises', async () => {
-    await withLoop(async (loop) => {
+    const clock = new FakeClock();
+    const play = async (loop: LoopCore): Promise<void> => {
       const limits: Timeout[] = [];
       const seen: unknown[] = [];
+      const when = 2;
       const task = host.start(function* () {
-        const when = loop.time() + 2;
         try {
           yield timeoutAt(
             when,
@@ -261,18 +269,22 @@ describe.each(pairs)('%s', (_, host, body) => {
         }
         return task.cancelling();
       });
+      await turns(loop);
+      await clock.advance(loop, when);
       expect(await task).toBe(0);
       expect(seen).toEqual([true, 'TimeoutError']);
       expect(limits.map((it) => it.expired)).toEqual([true, true]);
-    });
+    };
+    await withLoop(play, { clock });
   });
 
   test.each(['before', 'behind'])(
     'C-24 somebody cancels in the turn of the deadline, %s it',
     async (order) => {
-      await withLoop(async (loop) => {
+      const clock = new FakeClock();
+      const play = async (loop: LoopCore): Promise<void> => {
+        const when = 2;
         const task = host.start(function* () {
-          const when = loop.time() + 2;
           const cancel = (): void => void loop.callAt(when, () => task.cancel('somebody'));
           if (order === 'before') cancel();
           yield timeoutAt(
@@ -284,9 +296,12 @@ describe.each(pairs)('%s', (_, host, body) => {
             { strict: true },
           );
         });
+        await turns(loop);
+        await clock.advance(loop, when);
         expect(isCancelled(await outcome(task))).toBe(true);
         expect([task.cancelled(), task.cancelling()]).toEqual([true, 1]);
-      });
+      };
+      await withLoop(play, { clock });
     },
   );
 
