@@ -54,6 +54,16 @@ export function cancelRequests(task: CancelledTask): number {
   return task._cancellation === null ? 0 : task._cancellation.requests;
 }
 
+/**
+ * Whether there are more than `known` requests to cancel `task`, and these reach code in `frame`: what is
+ * held up by a shield around it is no business of what happens inside.
+ *
+ * @internal
+ */
+export function isCancelledByOthers(task: CancelledTask, frame: Frame | null, known: number): boolean {
+  return cancelRequests(task) > known && !isCancelDeferred(frame, task, null);
+}
+
 interface CancelledAwait extends Handle {
   readonly future: Suspension;
   readonly frame: Frame | null;

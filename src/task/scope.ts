@@ -11,6 +11,7 @@ import { cancelOnAbort, ignoreAbort } from './abort.js';
 import {
   type CancelledTask,
   cancelRequests,
+  isCancelledByOthers,
   cancelWithin,
   deliverCancellation,
   requestCancellation,
@@ -188,7 +189,8 @@ export class CancelScope extends PlainFrame {
   #isOwnDoing(): boolean {
     if (!this.#isCancelled) return false;
     if (this.#isShield) return true;
-    return cancelRequests(this.#task) <= this.#cancelling && cancellingFrame(this._parent) === null;
+    if (isCancelledByOthers(this.#task, this._parent, this.#cancelling)) return false;
+    return cancellingFrame(this._parent) === null;
   }
 
   #isHoldingUp(): boolean {

@@ -4,7 +4,7 @@
 // and the body: by a request to cancel the task that runs it, which is taken back at the end. Others
 // who cancel that task are told apart by the count, as in asyncio.
 import { CancelledError, FatalError, InvalidStateError, isCancelled } from '../base/errors.js';
-import { cancelRequests, isCancelKept } from './cancellation.js';
+import { cancelRequests, isCancelKept, isCancelledByOthers } from './cancellation.js';
 import { ExceptionGroup } from '../base/exception-group.js';
 import { validateFunction, validateObject, validateOneOf } from '../base/validate.js';
 import { Handle, KIND_STEP } from '../core/handle.js';
@@ -301,7 +301,7 @@ export class TaskGroup extends PlainFrame {
   #takeBack(cancellation: Error | null): Error | null {
     const host = this.#host;
     const left = host.uncancel();
-    if (left <= this.#cancelling) return null;
+    if (!isCancelledByOthers(host, this._parent, this.#cancelling)) return null;
     // One that came while the group's own was on its way was delivered with that.
     if (cancellation !== null || left <= this.#heard || isCancelKept(host)) return cancellation;
     return new CancelledError(host._cancellation?.reason);

@@ -7,9 +7,10 @@ import { ExceptionGroup } from '../base/exception-group.js';
 import { validateBoolean, validateFunction, validateNumber, validateObject } from '../base/validate.js';
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
+import type { TimerHandle } from '../core/timers.js';
 import type { Awaitable } from './awaitable.js';
 import { runBody, type Body } from './body.js';
-import { cancelRequests, hasBodyEnded, isWakingUp } from './cancellation.js';
+import { cancelRequests, hasBodyEnded, isCancelledByOthers, isWakingUp } from './cancellation.js';
 import { requireRunningLoop } from './current.js';
 import { PlainFrame } from './frame.js';
 import { operate, steppingTask, type Steps } from './operation.js';
@@ -33,6 +34,14 @@ const enum TimeoutState {
   FINISHED,
 }
 
+/** What a time is. */
+const enum TimeoutStart {
+  /** Milliseconds from when the body begins. */
+  IN,
+  /** A moment of the loop's clock. */
+  AT,
+}
+
 // The turns that a result takes through the body to the end of it: one step, and that of whoever runs it.
 const MAX_REPRIEVES = 3;
 
@@ -49,28 +58,29 @@ export class Timeout extends PlainFrame {
   readonly #cancelling: number;
   readonly #isStrict: boolean;
   #state: TimeoutState = TimeoutState.ACTIVE;
+  // The timer knows when, if there is one.
   #when: number | null = null;
+  #timer: TimerHandle | null = null;
+  #expiry: Handle | null = null;
   #reprieves = 0;
-  #handle: Handle | { cancel(): void } | null = null;
 
   /** @internal */
-  constructor(loop: LoopCore, task: Task<unknown>, when: number | null, isStrict: boolean) {
+  constructor(loop: LoopCore, task: Task<unknown>, isStrict: boolean) {
     super(task._frame);
     this.#loop = loop;
     this.#task = task;
     this.#cancelling = cancelRequests(task);
     this.#isStrict = isStrict;
-    if (when !== null) this.#schedule(when);
   }
 
   /** When time is over, in the loop's milliseconds; null for never. */
   when(): number | null {
-    return this.#when;
+    return this.#timer === null ? this.#when : this.#timer.when();
   }
 
   /** @internal */
   override get _deadline(): number {
-    return this.#when ?? Infinity;
+    return this.when() ?? Infinity;
   }
 
   /** Whether the time was over before the body was through. */
@@ -93,46 +103,66 @@ export class Timeout extends PlainFrame {
     if (this.#state !== TimeoutState.ACTIVE) {
       throw new InvalidStateError(`Cannot change state of ${STATE_NAMES[this.#state]} Timeout`);
     }
-    this.#handle?.cancel();
-    this.#handle = null;
-    this.#when = null;
-    if (when !== null) this.#schedule(when);
+    this.#stop();
+    this.#timer = null;
+    this._startAt(when);
   }
 
-  #schedule(when: number): void {
+  /** @internal */
+  _startAt(when: number | null): void {
     this.#when = when;
-    if (when === Infinity) return;
-    this.#handle =
-      when <= this.#loop.time()
-        ? this.#loop.callSoon(expire, this, true)
-        : this.#loop.callAt(when, this.#isStrict ? expire : expireSoon, this, this.#isStrict);
+    if (when === null || when === Infinity) return;
+    if (when <= this.#loop.time()) this.#expireSoon(true);
+    else this.#timer = this.#loop.callAt(when, onTime, this);
   }
 
-  /** After everything else that is due at this moment. @internal */
-  _expireSoon(isStrict: boolean): void {
-    this.#handle = this.#loop.callSoon(expire, this, isStrict);
+  /** @internal */
+  _startIn(delayMs: number | null): void {
+    // Only a delay that is over, or has no end, needs to know what time it is.
+    if (delayMs !== null && delayMs > 0 && delayMs < Infinity) {
+      this.#timer = this.#loop.callLater(delayMs, onTime, this);
+    } else {
+      this._startAt(delayMs === null ? null : this.#loop.time() + delayMs);
+    }
+  }
+
+  #stop(): void {
+    this.#timer?.cancel();
+    this.#expiry?.cancel();
+    this.#expiry = null;
+  }
+
+  /** The deadline is here. @internal */
+  _onTime(): void {
+    if (this.#isStrict) this._expire(true);
+    else this.#expireSoon(false);
+  }
+
+  // After everything else that is due at this moment.
+  #expireSoon(isStrict: boolean): void {
+    this.#expiry = this.#loop.callSoon(expire, this, isStrict);
   }
 
   /** Cancels the task, unless a result is there that may win, or the body is through. @internal */
   _expire(isStrict: boolean): void {
     const isSaved = isStrict ? hasBodyEnded(this.#task) : isWakingUp(this.#task, this);
     // A body that finds a result every time is not let off for ever.
-    if (isSaved && this.#reprieves++ < MAX_REPRIEVES) return this._expireSoon(isStrict);
-    this.#handle = null;
+    if (isSaved && this.#reprieves++ < MAX_REPRIEVES) return this.#expireSoon(isStrict);
+    this.#expiry = null;
     this.#state = TimeoutState.EXPIRING;
     this.#task._cancelWithin(this, undefined);
   }
 
   /** The body is through; returns what to throw instead of its error. @internal */
   _exit(error: unknown, hasFailed: boolean): unknown {
-    this.#handle?.cancel();
-    this.#handle = null;
+    this.#stop();
     if (this.#state !== TimeoutState.EXPIRING) {
       this.#state = TimeoutState.FINISHED;
       return error;
     }
     this.#state = TimeoutState.EXPIRED;
-    if (this.#task.uncancel() > this.#cancelling || !hasFailed) return error;
+    this.#task.uncancel();
+    if (!hasFailed || isCancelledByOthers(this.#task, this._parent, this.#cancelling)) return error;
     if (isCancelled(error)) return new TimeoutError(undefined, { cause: error });
     blameTimeout(error);
     if (error instanceof ExceptionGroup) for (const inner of error.errors) blameTimeout(inner);
@@ -144,8 +174,8 @@ function expire(timeout: Timeout, isStrict: boolean): void {
   timeout._expire(isStrict);
 }
 
-function expireSoon(timeout: Timeout): void {
-  timeout._expireSoon(false);
+function onTime(timeout: Timeout): void {
+  timeout._onTime();
 }
 
 // The cancellation behind an error was the time's doing.
@@ -159,12 +189,15 @@ function blameTimeout(error: unknown): void {
 
 function* limit<T>(
   loop: LoopCore,
-  when: number | null,
+  start: TimeoutStart,
+  timeMs: number | null,
   isStrict: boolean,
   body: Body<[Timeout], T>,
 ): Steps<T> {
   const task = steppingTask(loop);
-  const timeout = new Timeout(loop, task, when, isStrict);
+  const timeout = new Timeout(loop, task, isStrict);
+  if (start === TimeoutStart.IN) timeout._startIn(timeMs);
+  else timeout._startAt(timeMs);
   task._frame = timeout;
   let error: unknown;
   let hasFailed = false;
@@ -180,14 +213,14 @@ function* limit<T>(
   throw error;
 }
 
-/** {@link timeoutAt} on a certain loop, with checked arguments. @internal */
-export function timeoutOn<T>(
-  loop: LoopCore,
-  when: number | null,
+/** {@link timeout} with checked arguments. @internal */
+export function timeoutIn<T>(
+  delayMs: number | null,
   body: Body<[Timeout], T>,
   options?: TimeoutOptions,
 ): Awaitable<T> {
-  return operate(loop, limit(loop, when, options?.strict === true, body));
+  const loop = requireRunningLoop();
+  return operate(loop, limit(loop, TimeoutStart.IN, delayMs, options?.strict === true, body));
 }
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` - an option is wrong. @internal */
@@ -204,7 +237,7 @@ export function validateTimeoutOptions(options: TimeoutOptions | undefined): voi
  * Suspends: while the body does. A cancel point then; others who cancel the task are not mistaken for
  * the time.
  *
- * @param delayMs - Milliseconds from now, fractions allowed. 0 and less: the first wait of the body is one too
+ * @param delayMs - Milliseconds from where the body begins, fractions allowed. 0 and less: the first wait of the body is one too
  *   many. Null or Infinity: no limit.
  * @param body - A generator function or an async function; gets the {@link Timeout}.
  * @returns What `body` returns.
@@ -235,8 +268,7 @@ export function timeout<T>(
   if (delayMs !== null) validateNumber('delayMs', delayMs);
   validateFunction('body', body);
   validateTimeoutOptions(options);
-  const loop = requireRunningLoop();
-  return timeoutOn(loop, delayMs === null ? null : loop.time() + delayMs, body, options);
+  return timeoutIn(delayMs, body, options);
 }
 
 /**
@@ -260,5 +292,6 @@ export function timeoutAt<T>(
   if (when !== null) validateNumber('when', when);
   validateFunction('body', body);
   validateTimeoutOptions(options);
-  return timeoutOn(requireRunningLoop(), when, body, options);
+  const loop = requireRunningLoop();
+  return operate(loop, limit(loop, TimeoutStart.AT, when, options?.strict === true, body));
 }

@@ -9,7 +9,7 @@ import { ensureJoinable, type Joinable } from './ensure-future.js';
 import type { Future } from './future.js';
 import { operate, type Steps } from './operation.js';
 import { StepFuture } from './step-future.js';
-import { timeoutOn, validateTimeoutOptions, type TimeoutOptions } from './timeout.js';
+import { timeoutIn, validateTimeoutOptions, type TimeoutOptions } from './timeout.js';
 
 /**
  * Waits for `awaitable` for at most so long; then it is cancelled, and waited for until it has ended. What
@@ -40,11 +40,10 @@ export function waitFor<T>(
   const loop = requireRunningLoop();
   if (delayMs !== null && delayMs <= 0) return operate(loop, takeNow(loop, ensureJoinable(loop, awaitable)));
   const awaited = isPartOfWait(loop, awaitable) ? awaitable : ensureJoinable(loop, awaitable);
-  const when = delayMs === null ? null : loop.time() + delayMs;
   const wait = function* (): Steps<T> {
     return yield* awaited;
   };
-  return timeoutOn(loop, when, wait, options);
+  return timeoutIn(delayMs, wait, options);
 }
 
 // What a generator task can go through by itself is part of its wait, as coroutines are in asyncio: a

@@ -4,6 +4,7 @@ import { CancelledError, isCancelled, TimeoutError } from '../../../src/base/err
 import { cancelScope, cleanup, failAfter, moveOnAfter } from '../../../src/task/cancel-scope.js';
 import { currentDeadline } from '../../../src/task/deadline.js';
 import type { CancelScope } from '../../../src/task/scope.js';
+import { Future } from '../../../src/task/future.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { taskGroup, type TaskGroup } from '../../../src/task/task-group.js';
 import { timeout } from '../../../src/task/timeout.js';
@@ -262,14 +263,65 @@ describe.each(pairs)('%s', (_, host, body) => {
     });
   });
 
+  test.each(['timeout', 'moveOnAfter', 'taskGroup'])(
+    'cancel scope: what ends a %s inside of a shield is not taken for a cancellation that the shield holds up',
+    async (kind) => {
+      await withLoop(async (loop) => {
+        const log: unknown[] = [];
+        const release = new Future<void>(loop);
+        const forever = body.coroutine(function* () {
+          yield new Future(loop);
+        });
+        const inside = {
+          timeout: () => timeout(1, forever),
+          moveOnAfter: () => moveOnAfter(1, forever),
+          taskGroup: () =>
+            taskGroup(
+              body.coroutine(function* (group: TaskGroup) {
+                void release.then(() => group.cancel());
+                yield new Future(loop);
+              }),
+            ),
+        }[kind]!;
+        const task = host.start(function* () {
+          yield cancelScope(
+            { shield: true },
+            body.coroutine(function* () {
+              loop.callSoon(() => {
+                task.cancel('outside');
+                loop.callLater(2, () => release.setResult());
+              });
+              try {
+                log.push((yield inside()) as unknown);
+              } catch (error) {
+                log.push((error as Error).name);
+              }
+              yield sleep(0);
+              log.push('shield is over');
+            }),
+          );
+          yield* waits(log, 'task');
+        });
+        expect(isCancelled(await outcome(task))).toBe(true);
+        expect(log).toEqual([
+          kind === 'timeout' ? 'TimeoutError' : undefined,
+          'shield is over',
+          ['task', 'outside'],
+        ]);
+        await release;
+      });
+    },
+  );
+
   test('cancel scope: time limits and groups inside of a shield work, though the task is being cancelled', async () => {
     await withLoop(async (loop) => {
       const log: unknown[] = [];
+      const held = new Future<void>(loop);
       const task = host.start(function* () {
         yield cancelScope(
           { shield: true },
           body.coroutine(function* () {
-            yield sleep(2);
+            yield held;
             const limited = timeout(
               1,
               body.coroutine(function* () {
@@ -302,6 +354,7 @@ describe.each(pairs)('%s', (_, host, body) => {
       });
       await later(loop, 1);
       task.cancel('why');
+      held.setResult();
       expect(isCancelled(await outcome(task))).toBe(true);
       expect(log[0]).toBe('TimeoutError');
       expect(log.slice(1, 3)).toEqual(
