@@ -178,6 +178,48 @@ export class ClosedResourceError extends Error {
 }
 
 /**
+ * The other side's bytes ended before all that was asked for had come.
+ *
+ * @source CPython 3.13 asyncio `IncompleteReadError`
+ */
+export class IncompleteReadError extends Error {
+  static {
+    nameErrors(this, 'IncompleteReadError');
+  }
+  readonly code = 'ERR_INCOMPLETE_READ';
+  /** What came until then. */
+  readonly partial: Buffer;
+  /** How many bytes were asked for; null where a separator was. */
+  readonly expected: number | null;
+
+  constructor(partial: Buffer, expected: number | null) {
+    const wanted = expected === null ? 'a separator' : `${String(expected)} bytes`;
+    super(`The bytes ended after ${String(partial.length)}, where ${wanted} had to come`);
+    this.partial = partial;
+    this.expected = expected;
+  }
+}
+
+/**
+ * More bytes came than a stream's limit allows before a separator.
+ *
+ * @source CPython 3.13 asyncio `LimitOverrunError`
+ */
+export class LimitOverrunError extends Error {
+  static {
+    nameErrors(this, 'LimitOverrunError');
+  }
+  readonly code = 'ERR_LIMIT_OVERRUN';
+  /** How many bytes there are in front of the separator, or where it may begin at the earliest. */
+  readonly consumed: number;
+
+  constructor(message: string, consumed: number) {
+    super(message);
+    this.consumed = consumed;
+  }
+}
+
+/**
  * Ends the run of the loop when a callback or task throws it; a task stores it as well.
  *
  * @example

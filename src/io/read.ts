@@ -1,6 +1,6 @@
 // One read of a stream, in two makes. A generator task gets one without a promise inside, which
 // costs a fifth; everybody else a future.
-import { CancelledError } from '../base/errors.js';
+import { CancelledError, IncompleteReadError } from '../base/errors.js';
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from '../task/awaitable.js';
@@ -8,6 +8,7 @@ import { recordAwait } from '../task/debug-sites.js';
 import { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import { stopAt, type Suspension, type Waiter } from '../task/suspension.js';
+import { NO_BYTES } from './bytes.js';
 
 /** What a read needs of its stream. @internal */
 export interface ReadSource {
@@ -44,8 +45,14 @@ export class Read extends Future<Buffer> implements Reader {
 
   override _lose(): void {
     super._lose();
-    if (this.done() && !this.cancelled() && this.exception() === null) this._source._giveBack(this.result());
+    if (this.done() && !this.cancelled()) this._source._giveBack(bytesOf(this.exception() ?? this.result()));
   }
+}
+
+// The bytes that an outcome holds; an error may have some too.
+function bytesOf(outcome: unknown): Buffer {
+  if (outcome instanceof IncompleteReadError) return outcome.partial;
+  return Buffer.isBuffer(outcome) ? outcome : NO_BYTES;
 }
 
 const PENDING = 0;
@@ -136,7 +143,7 @@ export class StepRead implements Reader, Suspension {
   }
 
   _lose(): void {
-    if (this._state === ARRIVED) this._source._giveBack(this._value as Buffer);
+    if (this._state === ARRIVED || this._state === FAILED) this._source._giveBack(bytesOf(this._value));
   }
 
   _kind(): string {

@@ -1,7 +1,6 @@
 // The stream that tasks read and write: one object for both directions.
 import { inspect } from 'node:util';
-import { Deque } from '../base/deque.js';
-import { InvalidStateError, connectionLost } from '../base/errors.js';
+import { InvalidStateError, connectionLost, invalidArgType, outOfRange } from '../base/errors.js';
 import { validateInteger } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
@@ -9,16 +8,21 @@ import type { Awaitable } from '../task/awaitable.js';
 import { isSteppingGenerator } from '../task/current.js';
 import { Future } from '../task/future.js';
 import { sleepOn } from '../task/sleep.js';
-import { NO_BYTES, type Writable } from './bytes.js';
+import { NO_BYTES, toBytes, type Writable } from './bytes.js';
+import { Exactly, Line, Until, type Demand } from './demand.js';
 import { Endpoint, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
-import { Joiner, SMALL_CHUNK_BYTES } from './joiner.js';
 import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
+import { UnreadBytes } from './unread.js';
 import { Once, Waiters } from './waiters.js';
 
 // A writer that never has to wait still lets others run once in so many drains.
 const DRAINS_PER_YIELD = 128;
 const WRITES_AFTER_CLOSE_BEFORE_WARNING = 5;
+
+// More than any chunk holds, and small enough to be no object to the engine.
+const ANY_SIZE = 2 ** 30;
+const ALL = -1;
 
 /** Both ends of a connection. */
 export interface ConnectionInfo {
@@ -48,16 +52,13 @@ export interface ConnectionInfo {
 export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   readonly #endpoint: Endpoint;
   readonly #limits: BufferLimits;
-  // Unread bytes: #chunk first, then #chunks.
-  #chunk: Buffer | null = null;
-  #chunks: Deque<Buffer> | null = null;
-  #unreadBytes = 0;
-  #joiner: Joiner | null = null;
+  // Null while nothing is unread: most bytes go to a task that waits for them already.
+  #unread: UnreadBytes | null = null;
   #isEnded = false;
   #isPaused = false;
-  // The read that waits, and for how many bytes.
+  // The read that waits, and for what.
   #reader: Reader | null = null;
-  #readerWants = 0;
+  #wanted: number | Demand = ANY_SIZE;
   #drainers: Waiters | null = null;
   #drainCount = 0;
   #lateWrites = 0;
@@ -88,47 +89,119 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    * @source CPython 3.13 `StreamReader.read`. Differs: without a size it does not wait for the end.
    */
   read(size?: number): Awaitable<Buffer> {
-    if (size !== undefined) validateInteger('size', size, -1, Number.MAX_SAFE_INTEGER);
+    if (size === undefined) return this.#start('read', ANY_SIZE);
+    validateInteger('size', size, ALL, Number.MAX_SAFE_INTEGER);
+    return this.#start('read', Math.min(size, ANY_SIZE));
+  }
+
+  /**
+   * Reads exactly so many bytes.
+   *
+   * Suspends: while fewer are there. A cancel point then; no byte is lost by cancelling.
+   *
+   * @param size - How many bytes, 0 or more; it may be more than the stream's limit.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `size` is no integer of 0 or more.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - somebody else waits for bytes already.
+   * @throws {@link IncompleteReadError} (rejects) `ERR_INCOMPLETE_READ` - the peer's bytes ended before; it has them.
+   * @throws SystemError (rejects) `ECONNRESET` ... - the connection broke.
+   * @source CPython 3.13 `StreamReader.readexactly`
+   */
+  readExactly(size: number): Awaitable<Buffer> {
+    validateInteger('size', size, 0, Number.MAX_SAFE_INTEGER);
+    return this.#start('readExactly', size === 0 ? 0 : new Exactly(size));
+  }
+
+  /**
+   * Reads a line with the newline at its end. The last line may have none; behind it comes an empty Buffer.
+   *
+   * Suspends: while there is no whole line. A cancel point then; no byte is lost by cancelling.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - somebody else waits for bytes already.
+   * @throws {@link LimitOverrunError} (rejects) `ERR_LIMIT_OVERRUN` - the line is longer than the stream's limit; it is
+   *   dropped, or what has come of it.
+   * @throws SystemError (rejects) `ECONNRESET` ... - the connection broke.
+   * @source CPython 3.13 `StreamReader.readline`. Differs: the error is no ValueError.
+   */
+  readLine(): Awaitable<Buffer> {
+    return this.#start('readLine', new Line(this.#limits.limit));
+  }
+
+  /**
+   * Reads up to a separator, and that with it.
+   *
+   * Suspends: while no separator is there. A cancel point then; no byte is lost by cancelling.
+   *
+   * @param separator - A string, which is looked for as UTF-8, or bytes; of several the one that ends first counts.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - there is no separator, or an empty one.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - somebody else waits for bytes already.
+   * @throws {@link LimitOverrunError} (rejects) `ERR_LIMIT_OVERRUN` - more bytes than the stream's limit are in front of
+   *   it; they stay where they are.
+   * @throws {@link IncompleteReadError} (rejects) `ERR_INCOMPLETE_READ` - the peer's bytes ended before; it has them.
+   * @throws SystemError (rejects) `ECONNRESET` ... - the connection broke.
+   * @source CPython 3.13 `StreamReader.readuntil`
+   */
+  readUntil(separator: string | Uint8Array | readonly (string | Uint8Array)[]): Awaitable<Buffer> {
+    return this.#start('readUntil', new Until(separatorsOf(separator), this.#limits.limit));
+  }
+
+  #start(method: string, wanted: number | Demand): Awaitable<Buffer> {
     const { loop } = this.#endpoint;
     const read: Reader = isSteppingGenerator(loop) ? new StepRead(loop, this) : new Read(loop, this);
-    if (this.#satisfy(read, size ?? Infinity)) return read;
+    if (this.#satisfy(read, wanted)) return read;
     if (this.#reader !== null && !this.#reader.done()) {
-      throw new InvalidStateError('read() was called while another task waits for bytes of this stream');
+      throw new InvalidStateError(`${method}() was called while another task waits for bytes of this stream`);
     }
     this.#reader = read;
-    this.#readerWants = size ?? Infinity;
+    this.#wanted = wanted;
     this.#resume();
     return read;
   }
 
   // Settles a read with what is there; false when it has to wait.
-  #satisfy(read: Reader, wants: number): boolean {
-    if (wants !== -1 && this.#chunk !== null) {
-      read.setResult(wants === 0 ? NO_BYTES : this.#take(this.#chunk, wants));
-      return true;
+  #satisfy(read: Reader, wanted: number | Demand): boolean {
+    try {
+      const bytes = this.#take(wanted);
+      if (bytes === null) return false;
+      read.setResult(bytes);
+    } catch (error) {
+      read.setException(error);
+    }
+    return true;
+  }
+
+  // What a read gets, or null while it has to wait. What has arrived comes before the news of an error.
+  #take(wanted: number | Demand): Buffer | null {
+    if (wanted === 0) return NO_BYTES;
+    const isDemand = typeof wanted === 'object';
+    const unread = this.#unread;
+    if (unread !== null && unread.sizeBytes > 0 && wanted !== ALL) {
+      try {
+        const bytes = isDemand ? wanted.takeFrom(unread) : unread.takeSome(wanted);
+        if (bytes !== null) return bytes;
+      } finally {
+        this.#afterTaking(unread);
+      }
     }
     const { error, isClosing } = this.#endpoint;
-    if (wants === 0) read.setResult(NO_BYTES);
-    else if (error !== null) read.setException(error);
-    else if (this.#isEnded || isClosing) read.setResult(wants === -1 ? this.#takeAll() : NO_BYTES);
-    else return false;
-    return true;
+    if (error !== null) throw error;
+    if (!this.#isEnded && !isClosing) return null;
+    const rest = unread ?? new UnreadBytes();
+    try {
+      return isDemand ? wanted.takeRest(rest) : rest.take(rest.sizeBytes);
+    } finally {
+      this.#afterTaking(rest);
+    }
+  }
+
+  #afterTaking(unread: UnreadBytes): void {
+    if (unread.isDisposable()) this.#unread = null;
+    if (this.#isPaused && unread.sizeBytes <= this.#limits.limit) this.#resume();
   }
 
   /** Takes back what a cancelled reader did not get to see. @internal */
   _giveBack(bytes: Buffer): void {
     if (bytes.length === 0) return;
-    const next = this.#chunk;
-    if (next === null) {
-      this.#chunk = bytes;
-    } else if (next.buffer === bytes.buffer && next.byteOffset === bytes.byteOffset + bytes.length) {
-      // The rest of the chunk they were cut from.
-      this.#chunk = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length + next.length);
-    } else {
-      (this.#chunks ??= new Deque<Buffer>()).unshift(next);
-      this.#chunk = bytes;
-    }
-    this.#unreadBytes += bytes.length;
+    (this.#unread ??= new UnreadBytes()).unshift(bytes);
     this.#serveReader();
   }
 
@@ -137,26 +210,14 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     if (this.#reader === step) this.#reader = future;
   }
 
-  #take(chunk: Buffer, wants: number): Buffer {
-    const taken = chunk.length <= wants ? chunk : chunk.subarray(0, wants);
-    this.#unreadBytes -= taken.length;
-    if (taken === chunk) this.#chunk = this.#chunks?.shift() ?? null;
-    else this.#chunk = chunk.subarray(wants);
-    if (this.#chunk === null && this.#joiner !== null) this.#joiner = this.#joiner.orNull();
-    if (this.#isPaused && this.#unreadBytes <= this.#limits.limit) this.#resume();
-    return taken;
-  }
-
-  #takeAll(): Buffer {
-    const parts: Buffer[] = [];
-    while (this.#chunk !== null) parts.push(this.#take(this.#chunk, Infinity));
-    return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
-  }
-
   #resume(): void {
     if (this.#isEnded) return;
     this.#isPaused = false;
     this.#endpoint.startReceiving();
+  }
+
+  get #unreadBytes(): number {
+    return this.#unread === null ? 0 : this.#unread.sizeBytes;
   }
 
   /** Whether the peer's bytes have ended and all were read. */
@@ -170,6 +231,24 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
       const chunk = await this.read();
       if (chunk.length === 0) return;
       yield chunk;
+    }
+  }
+
+  /**
+   * Lines until the end of the peer's bytes, each as {@link Stream.readLine} gives it.
+   *
+   * @example
+   * ```ts
+   * async function greet(stream: Stream) {
+   *   for await (const line of stream.lines()) stream.write(`Hello ${line.toString().trim()}\n`);
+   * }
+   * ```
+   */
+  async *lines(): AsyncGenerator<Buffer, void, undefined> {
+    for (;;) {
+      const line = await this.readLine();
+      if (line.length === 0) return;
+      yield line;
     }
   }
 
@@ -207,6 +286,35 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
       });
     }
     return false;
+  }
+
+  /**
+   * Writes several pieces, one behind the other, as {@link Stream.write} does; none if one of them is wrong.
+   *
+   * Suspends: never.
+   *
+   * @returns Whether less than the high water mark is unsent.
+   * @throws As {@link Stream.write}.
+   * @source CPython 3.13 `StreamWriter.writelines`
+   */
+  writev(pieces: Iterable<Writable>): boolean {
+    const valid = listOfPieces(pieces);
+    let isBelowMark = this.#endpoint.bufferedBytes <= this.#limits.high;
+    for (const piece of valid) isBelowMark = this.write(piece);
+    return isBelowMark;
+  }
+
+  /**
+   * Writes, and waits until few enough bytes are unsent to write on.
+   *
+   * Suspends: as {@link Stream.drain}.
+   *
+   * @param data - As for {@link Stream.write}.
+   * @throws As {@link Stream.write}, and (rejects) as {@link Stream.drain}.
+   */
+  send(data: Writable): Awaitable<void> {
+    this.write(data);
+    return this.drain();
   }
 
   /** Bytes written and not yet taken by the kernel. */
@@ -355,13 +463,21 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   /** @internal */
   onData(chunk: Buffer): void {
-    this.#unreadBytes += chunk.length;
-    if (this.#chunk === null) this.#chunk = chunk;
-    else (this.#chunks ??= new Deque<Buffer>()).push(chunk);
+    const reader = this.#reader;
+    const wanted = this.#wanted;
+    const isForReader =
+      reader !== null && typeof wanted === 'number' && wanted >= chunk.length && !reader.done();
+    if (isForReader && this.#unread === null) {
+      this.#reader = null;
+      reader.setResult(chunk);
+      return;
+    }
+    const unread = (this.#unread ??= new UnreadBytes());
+    unread.push(chunk);
     this.#serveReader();
-    if (this.#unreadBytes === 0) return;
-    if (chunk.length <= SMALL_CHUNK_BYTES) this.#joinLast();
-    if (this.#unreadBytes <= 2 * this.#limits.limit || this.#isPaused || this.#isAllWanted()) return;
+    if (unread.sizeBytes === 0) return;
+    unread.joinLast();
+    if (unread.sizeBytes <= 2 * this.#limits.limit || this.#isPaused || this.#isMoreWanted()) return;
     this.#isPaused = true;
     this.#endpoint.stopReceiving();
   }
@@ -392,36 +508,44 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#owner?._onConnectionClosed(this);
   }
 
-  // Copies the last unread chunk, so that it keeps no slab, and joins it to the one before it.
-  #joinLast(): void {
-    const joiner = (this.#joiner ??= new Joiner());
-    const chunks = this.#chunks;
-    const last = chunks?.pop();
-    if (chunks === null || last === undefined) {
-      this.#chunk = joiner.join(null, this.#chunk!);
-      return;
-    }
-    const previous = chunks.at(chunks.size - 1);
-    const joined = joiner.join(previous ?? this.#chunk, last);
-    if (joined.length === last.length) {
-      chunks.push(joined);
-    } else if (previous === undefined) {
-      this.#chunk = joined;
-    } else {
-      chunks.pop();
-      chunks.push(joined);
-    }
-  }
-
   // Somebody who was cancelled wants nothing any more.
-  #isAllWanted(): boolean {
-    return this.#readerWants === -1 && this.#reader !== null && !this.#reader.done();
+  #isMoreWanted(): boolean {
+    return this.#reader !== null && !this.#reader.done();
   }
 
   #serveReader(): void {
     const reader = this.#reader;
-    if (reader !== null && (reader.done() || this.#satisfy(reader, this.#readerWants))) this.#reader = null;
+    if (reader !== null && (reader.done() || this.#satisfy(reader, this.#wanted))) this.#reader = null;
   }
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
+function separatorsOf(separator: unknown): Uint8Array[] {
+  const separators: unknown[] = Array.isArray(separator) ? separator : [separator];
+  if (separators.length === 0) throw outOfRange('separator', 'one or more', separators);
+  return separators.map((one) => {
+    const bytes = typeof one === 'string' ? Buffer.from(one) : one;
+    if (!(bytes instanceof Uint8Array)) {
+      throw invalidArgType('separator', 'a string or Uint8Array, or several', one);
+    }
+    if (bytes.length === 0) throw outOfRange('separator', 'one byte or more', one);
+    return bytes;
+  });
+}
+
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` */
+function listOfPieces(pieces: unknown): readonly Writable[] {
+  if (
+    typeof pieces !== 'object' ||
+    pieces === null ||
+    !(Symbol.iterator in pieces) ||
+    pieces instanceof Uint8Array
+  ) {
+    throw invalidArgType('pieces', 'an iterable of strings and bytes', pieces);
+  }
+  const list = [...(pieces as Iterable<Writable>)];
+  for (const piece of list) if (typeof piece !== 'string') toBytes('pieces', piece);
+  return list;
 }
 
 // What drain() gives when there is nothing to wait for: no allocation, no turn, one promise job. A

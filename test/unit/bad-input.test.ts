@@ -613,6 +613,25 @@ row(
   { types: noOptionalNumbers, ranges: [NaN, -2, 1.5, Infinity] },
   ({ stream }, value) => stream.read(value),
 );
+row(
+  'Stream.readExactly',
+  'size',
+  { types: noNumbers, ranges: [NaN, -1, 1.5, Infinity] },
+  ({ stream }, value) => stream.readExactly(value),
+);
+row(
+  'Stream.readUntil',
+  'separator',
+  { types: [undefined, null, 5, {}, ['a', 5]], ranges: ['', [], [Buffer.alloc(0)]] },
+  ({ stream }, value) => stream.readUntil(value),
+);
+row(
+  'Stream.writev',
+  'pieces',
+  { types: [undefined, null, 5, {}, 'text', [5], Buffer.alloc(3)] },
+  ({ stream }, value) => stream.writev(value),
+);
+row('Stream.send', 'data', { types: noBytes }, ({ stream }, value) => stream.send(value));
 row('Stream.write', 'data', { types: noBytes }, ({ stream }, value) => stream.write(value));
 row('Stream.setNoDelay', 'on', { types: noOptionalBooleans }, ({ stream }, value) =>
   stream.setNoDelay(value),
@@ -654,6 +673,8 @@ const takesEverything: Record<string, string> = {
   CancelledError: 'the reason is whatever somebody passed to cancel()',
   LoopClosedError: 'as Error does',
   QueueEmpty: 'as Error does',
+  IncompleteReadError: 'what a stream tells',
+  LimitOverrunError: 'what a stream tells',
   QueueFull: 'as Error does',
   QueueShutDown: 'as Error does',
   WouldBlock: 'as Error does',
