@@ -41,6 +41,14 @@ export interface SocketAddress {
   readonly port: number;
 }
 
+/** Both ends of a connection. */
+export interface ConnectionInfo {
+  /** This end; null for a socket that was never connected. */
+  readonly local: SocketAddress | null;
+  /** The other end. */
+  readonly peer: SocketAddress | null;
+}
+
 // Up to this size copying into the slab is cheaper than a system call of its own.
 const COPY_LIMIT_BYTES = 16384;
 // Queued small writes are joined up to this size before they are sent.

@@ -1,7 +1,7 @@
 // The stream that tasks read and write: one object for both directions.
 import { inspect } from 'node:util';
 import { InvalidStateError, connectionLost, invalidArgType, outOfRange } from '../base/errors.js';
-import { validateInteger } from '../base/validate.js';
+import { validateBoolean, validateInteger, validateObject } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
@@ -10,11 +10,13 @@ import { Future } from '../task/future.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, toBytes, type Writable } from './bytes.js';
 import { Exactly, Line, Until, type Demand } from './demand.js';
-import { Endpoint, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { StreamDuplex, type DuplexOptions } from './duplex.js';
+import { Endpoint, type ConnectionInfo, type ConnectionOwner, type EndpointSink } from './endpoint.js';
 import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { UnreadBytes } from './unread.js';
 import { Once, Waiters } from './waiters.js';
+import { webStreamsOf, type WebStreams } from './web-streams.js';
 
 // A writer that never has to wait still lets others run once in so many drains.
 const DRAINS_PER_YIELD = 128;
@@ -23,14 +25,6 @@ const WRITES_AFTER_CLOSE_BEFORE_WARNING = 5;
 // More than any chunk holds, and small enough to be no object to the engine.
 const ANY_SIZE = 2 ** 30;
 const ALL = -1;
-
-/** Both ends of a connection. */
-export interface ConnectionInfo {
-  /** This end; null for a socket that was never connected. */
-  readonly local: SocketAddress | null;
-  /** The other end. */
-  readonly peer: SocketAddress | null;
-}
 
 /**
  * A full-duplex byte stream over a socket.
@@ -433,6 +427,43 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   setKeepAlive(on = true, delayMs = 0): this {
     this.#endpoint.setKeepAlive(on, delayMs);
     return this;
+  }
+
+  /** Why the connection broke, if it did. @internal */
+  get _error(): Error | null {
+    return this.#endpoint.error;
+  }
+
+  /**
+   * The stream as a `stream.Duplex`, for packages that want one. It reads and writes from then on.
+   *
+   * Suspends: never.
+   *
+   * @param options - `allowHalfOpen`: true.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE` - an option is wrong.
+   * @example
+   * ```ts
+   * const server = await listen(async (stream) => void stream.write('hello'), { host: '127.0.0.1' });
+   * const stream = await connect({ host: '127.0.0.1', port: server.port });
+   * for await (const chunk of stream.toNodeDuplex()) console.log(String(chunk));
+   * ```
+   */
+  toNodeDuplex(options: DuplexOptions = {}): StreamDuplex {
+    validateObject('options', options);
+    if (options.allowHalfOpen !== undefined) validateBoolean('options.allowHalfOpen', options.allowHalfOpen);
+    return new StreamDuplex(this, options);
+  }
+
+  /**
+   * The stream as a pair of web streams of bytes, which read and write from then on; it is closed when both
+   * have ended, and reset when the writable one is aborted.
+   *
+   * Suspends: never.
+   *
+   * @source WHATWG Streams
+   */
+  toWebStreams(): WebStreams {
+    return webStreamsOf(this);
   }
 
   /** Lets the stream keep the process alive, as it does from the start. */

@@ -61,6 +61,8 @@ function membersOfHiddenBase(declaration: ts.ClassDeclaration | ts.InterfaceDecl
     .flatMap((base) => base.getSymbol()?.declarations ?? [])
     .filter((base) => ts.isClassDeclaration(base))
     .filter((base) => !publicNames.has(base.name!.text))
+    // What Node's own classes have is described there.
+    .filter((base) => !base.getSourceFile().isDeclarationFile)
     .flatMap((base) => [...base.members]);
 }
 

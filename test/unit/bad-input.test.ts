@@ -633,6 +633,9 @@ row(
 );
 row('Stream.send', 'data', { types: noBytes }, ({ stream }, value) => stream.send(value));
 row('Stream.write', 'data', { types: noBytes }, ({ stream }, value) => stream.write(value));
+options('Stream.toNodeDuplex', ({ stream }, value) => stream.toNodeDuplex(value), {
+  allowHalfOpen: { types: noOptionalBooleans },
+});
 row('Stream.setNoDelay', 'on', { types: noOptionalBooleans }, ({ stream }, value) =>
   stream.setNoDelay(value),
 );
