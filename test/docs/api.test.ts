@@ -57,13 +57,15 @@ function members(symbol: ts.Symbol): ts.Declaration[] {
 
 function membersOfHiddenBase(declaration: ts.ClassDeclaration | ts.InterfaceDeclaration): ts.ClassElement[] {
   const bases = checker.getTypeAtLocation(declaration).getBaseTypes() ?? [];
-  return bases
-    .flatMap((base) => base.getSymbol()?.declarations ?? [])
-    .filter((base) => ts.isClassDeclaration(base))
-    .filter((base) => !publicNames.has(base.name!.text))
-    // What Node's own classes have is described there.
-    .filter((base) => !base.getSourceFile().isDeclarationFile)
-    .flatMap((base) => [...base.members]);
+  return (
+    bases
+      .flatMap((base) => base.getSymbol()?.declarations ?? [])
+      .filter((base) => ts.isClassDeclaration(base))
+      .filter((base) => !publicNames.has(base.name!.text))
+      // What Node's own classes have is described there.
+      .filter((base) => !base.getSourceFile().isDeclarationFile)
+      .flatMap((base) => [...base.members])
+  );
 }
 
 function isWaitable(type: ts.Type): boolean {

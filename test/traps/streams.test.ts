@@ -1,6 +1,6 @@
 // C-70 to C-78: reading from streams. The expectations were observed on CPython 3.13.
 import { describe, expect, test } from 'vitest';
-import type { IncompleteReadError} from '../../src/base/errors.js';
+import type { IncompleteReadError } from '../../src/base/errors.js';
 import { InvalidStateError, LimitOverrunError } from '../../src/base/errors.js';
 import type { EventLoop } from '../../src/event-loop.js';
 import type { StreamOptions } from '../../src/io/limits.js';
