@@ -117,6 +117,14 @@ export const bars = [
   })),
   { table: 'idle/10s', metric: 'main', contender: 'evloop', limit: 0, margin: 1 },
   { table: 'idle/10s', metric: 'calls', contender: 'evloop', limit: 0, margin: 1 },
+  {
+    table: 'send-file/gibibyte',
+    metric: 'cpuUs',
+    contender: 'evloop sendFile',
+    rival: 'createReadStream().pipe(socket)',
+    limit: 1 / 2,
+    margin: MARGIN,
+  },
   ...['http', 'fileP50', 'timeoutP50'].map((metric) => ({
     table: 'coexistence/node',
     metric,

@@ -21,6 +21,7 @@ import { tables as connections } from './claims/connections.mjs';
 import { tables as echo } from './claims/echo.mjs';
 import { tables as idle } from './claims/idle.mjs';
 import { tables as pipelining } from './claims/pipelining.mjs';
+import { tables as sendFile } from './claims/send-file.mjs';
 import { tables as spawnJoin } from './claims/spawn-join.mjs';
 import { measures as taskSwitchMeasures, tables as taskSwitch } from './claims/task-switch.mjs';
 import { tables as structure } from './claims/structure.mjs';
@@ -53,6 +54,7 @@ const allTables = [
   ...echo,
   ...pipelining,
   ...connections,
+  ...sendFile,
   ...taskSwitch,
   ...spawnJoin,
   ...awaitFuture,

@@ -65,7 +65,7 @@ enum Op : uint32_t {
   OP_TIMER_START = 1,      // index, generation: of JS's timer table; f64: deadline ms.
   OP_TIMER_CANCEL = 2,     // index, generation.
   OP_SEND = 3,             // socket; a: offset in the send slab, b: length.
-  OP_RECEIVE_START = 4,    // socket: deliver bytes until stopped.
+  OP_RECEIVE_START = 4,    // socket: deliver bytes until stopped; a = 1: tell that there are some.
   OP_RECEIVE_STOP = 5,     // socket.
   OP_SHUTDOWN = 6,         // socket: FIN once everything sent before it is out.
   OP_CLOSE = 7,            // socket or listener: closes once everything sent before it is out.
@@ -77,13 +77,14 @@ enum Op : uint32_t {
 
 // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
 enum Completion : uint32_t {
-  CQ_TIMER = 1,    // a timer is due.
-  CQ_RECEIVE = 2,  // result: bytes, 0 = end of stream; a: slab, b: offset.
-  CQ_SEND = 3,     // result: bytes native still holds (0 = writable again), or -errno.
-  CQ_ACCEPT = 4,   // index: listener; result: index of the new socket, a: its generation.
-  CQ_CONNECT = 5,  // result: 0 or -errno.
-  CQ_NOTIFY = 6,   // another thread called notify().
-  CQ_CLOSED = 7,   // the last of a generation; result: 0, or -errno when written bytes were lost.
+  CQ_TIMER = 1,      // a timer is due.
+  CQ_RECEIVE = 2,    // result: bytes, 0 = end of stream; a: slab, b: offset.
+  CQ_SEND = 3,       // result: bytes native still holds (0 = writable again), or -errno.
+  CQ_ACCEPT = 4,     // index: listener; result: index of the new socket, a: its generation.
+  CQ_CONNECT = 5,    // result: 0 or -errno.
+  CQ_NOTIFY = 6,     // another thread called notify().
+  CQ_CLOSED = 7,     // the last of a generation; result: 0, or -errno when written bytes were lost.
+  CQ_READABLE = 12,  // a receive may succeed; told once for each OP_RECEIVE_START with a = 1.
 };
 
 // Words of a mailbox, in memory that threads share: a header, then the ring of records

@@ -138,6 +138,13 @@ struct Call {
     return value;
   }
 
+  // An offset or size in a file; doubles are exact up to 2^53.
+  uint64_t Long(size_t index) const {
+    int64_t value = 0;
+    napi_get_value_int64(env, arguments[index], &value);
+    return static_cast<uint64_t>(value);
+  }
+
   bool Bool(size_t index) const {
     bool value = false;
     napi_get_value_bool(env, arguments[index], &value);
@@ -243,6 +250,24 @@ napi_value Send(napi_env env, napi_callback_info info) {
   const size_t offset = call.Uint(3);
   return call.Int(
       call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
+}
+
+// receive(index, generation, bytes)
+napi_value Receive(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  size_t size = 0;
+  uint8_t* into = call.Bytes(2, &size);
+  return call.Int(call.instance->engine.ReceiveInto(call.Uint(0), call.Uint(1), into, size));
+}
+
+// sendFile(index, generation, file, offset, count)
+napi_value SendFile(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(call.instance->engine.SendFile(call.Uint(0), call.Uint(1),
+                                                 static_cast<int>(call.Uint(2)), call.Long(3),
+                                                 static_cast<size_t>(call.Long(4))));
 }
 
 // backlog(index, generation)
@@ -367,6 +392,8 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"listen", nullptr, Listen, nullptr, nullptr, nullptr, napi_default, raw},
       {"connect", nullptr, Connect, nullptr, nullptr, nullptr, napi_default, raw},
       {"send", nullptr, Send, nullptr, nullptr, nullptr, napi_default, raw},
+      {"receive", nullptr, Receive, nullptr, nullptr, nullptr, napi_default, raw},
+      {"sendFile", nullptr, SendFile, nullptr, nullptr, nullptr, napi_default, raw},
       {"backlog", nullptr, Backlog, nullptr, nullptr, nullptr, napi_default, raw},
       {"setSlab", nullptr, SetSlab, nullptr, nullptr, nullptr, napi_default, raw},
       {"address", nullptr, Address, nullptr, nullptr, nullptr, napi_default, raw},
@@ -412,6 +439,12 @@ napi_value Raise(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// seek(file, offset): moves the position of a file.
+napi_value Seek(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(FileSeek(static_cast<int>(call.Uint(0)), call.Long(1)));
+}
+
 // now(): monotonic ms.
 napi_value Now(napi_env env, napi_callback_info /*info*/) {
   napi_value result = nullptr;
@@ -425,6 +458,7 @@ napi_value Init(napi_env env, napi_value exports) {
       {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"post", nullptr, Post, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"raise", nullptr, Raise, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"seek", nullptr, Seek, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

@@ -208,6 +208,9 @@ void Engine::Perform(uint32_t position) {
       QueueSend(socket, entry, position);
       return;
     case OP_RECEIVE_START:
+      socket->is_manual = entry[kA] != 0;
+      StartInput(socket);
+      return;
     case OP_ACCEPT_START:
       StartInput(socket);
       return;
@@ -372,6 +375,21 @@ int32_t Engine::SendNow(uint32_t index, uint32_t generation, const uint8_t* data
   return sent;
 }
 
+int32_t Engine::SendFile(uint32_t index, uint32_t generation, int file, uint64_t offset,
+                         size_t count) {
+  Drain();
+  Socket* socket = Find(index, generation);
+  if (socket == nullptr) return -EBADF;
+  if (socket->has_failed) return -EPIPE;
+  if (socket->backlog_used == 0) {
+    const int32_t sent = SocketSendFile(socket->fd, file, offset, count);
+    if (sent != -EAGAIN) return sent;
+    poller_->Arm(socket->fd, Token(socket), READY_WRITE);
+  }
+  socket->wants_writable = true;
+  return -EAGAIN;
+}
+
 int32_t Engine::Backlog(uint32_t index, uint32_t generation) {
   Drain();
   const Socket* socket = Find(index, generation);
@@ -460,7 +478,9 @@ void Engine::PerformInput() {
     if (socket == nullptr) continue;
     socket->is_active = false;
     if (!socket->wants_input || !socket->is_readable) continue;
-    const bool has_room = socket->role == SocketRole::kListener ? Accept(socket) : Receive(socket);
+    const bool has_room = socket->role == SocketRole::kListener ? Accept(socket)
+                          : socket->is_manual                   ? TellReadable(socket)
+                                                                : Receive(socket);
     if (socket->wants_input && socket->is_readable) Activate(socket);
     if (has_room) continue;
     // No room for what would come: the rest keeps its place in the queue.
@@ -468,6 +488,23 @@ void Engine::PerformInput() {
     break;
   }
   working_.clear();
+}
+
+// False: no completion entry left in this turn.
+bool Engine::TellReadable(Socket* socket) {
+  if (!completions_.Push(CQ_READABLE, socket->index, socket->generation, 0)) return false;
+  socket->wants_input = false;
+  return true;
+}
+
+int32_t Engine::ReceiveInto(uint32_t index, uint32_t generation, uint8_t* into, size_t capacity) {
+  Socket* socket = Find(index, generation);
+  if (socket == nullptr) return -EBADF;
+  const int32_t received = SocketReceive(socket->fd, into, capacity);
+  const bool is_short = received > 0 && static_cast<size_t>(received) < capacity;
+  // As in Receive(): a short read has emptied the buffer, unless an end is behind it.
+  if (received == -EAGAIN || (is_short && !socket->is_hung_up)) WaitForInput(socket);
+  return received;
 }
 
 // False: no memory or no completion entry left in this turn.

@@ -38,6 +38,7 @@ struct Socket {
   bool is_readable = false;     // The last event or full read says a receive or accept may succeed.
   bool is_hung_up = false;      // End or error is pending: keep receiving until it shows.
   bool wants_input = false;     // JS wants bytes, or connections on a listener.
+  bool is_manual = false;       // JS receives by itself, into memory of its own.
   bool is_active = false;       // Queued for input to be performed.
   bool is_dirty = false;        // Has sends in the part of the ring that is being drained.
   bool wants_shutdown = false;  // FIN follows the backlog.
@@ -101,6 +102,12 @@ class Engine {
   // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
   // CQ_SEND), or -errno. Native keeps no pointer into `data`.
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
+  // Receives into memory of the caller. Answers bytes, 0 = end, -EAGAIN, or -errno.
+  int32_t ReceiveInto(uint32_t index, uint32_t generation, uint8_t* into, size_t capacity);
+  // Sends up to `count` bytes of a file from `offset`, after everything submitted before. Answers
+  // the bytes taken, 0 at the end of the file, or -errno; after -EAGAIN a CQ_SEND says when to go
+  // on.
+  int32_t SendFile(uint32_t index, uint32_t generation, int file, uint64_t offset, size_t count);
   // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or
   // -EBADF.
   int32_t Backlog(uint32_t index, uint32_t generation);
@@ -134,6 +141,7 @@ class Engine {
   void HandleWritable(Socket* socket);
   void PerformInput();
   bool Receive(Socket* socket);
+  bool TellReadable(Socket* socket);
   bool Accept(Socket* listener);
   void FinishConnect(Socket* socket);
   void WaitForInput(Socket* socket);

@@ -4,7 +4,7 @@ import { validateFunction } from './base/validate.js';
 import { LoopCore, runningLoop, type LoopOptions } from './core/loop.js';
 import { openMailbox, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
 import { connectProtocol, type ConnectOptions } from './io/connect.js';
-import type { Protocol, Transport } from './io/protocol.js';
+import type { AnyProtocol, Transport } from './io/protocol.js';
 import { serveProtocols, type ListenOptions, type Server } from './io/server.js';
 import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
 import type { Awaitable } from './task/awaitable.js';
@@ -245,7 +245,7 @@ export class EventLoop extends LoopCore {
    * @throws As `connect()`.
    * @source CPython 3.13 `loop.create_connection`
    */
-  createConnection<P extends Protocol>(
+  createConnection<P extends AnyProtocol>(
     protocolFactory: () => P,
     options: ConnectOptions,
   ): Future<[Transport, P]> {
@@ -263,7 +263,7 @@ export class EventLoop extends LoopCore {
    * @throws As `listen()`.
    * @source CPython 3.13 `loop.create_server`
    */
-  createServer(protocolFactory: () => Protocol, options: ListenOptions = {}): Future<Server> {
+  createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();
     return serveProtocols(this, protocolFactory, options);
   }

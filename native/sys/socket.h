@@ -51,6 +51,11 @@ int32_t SocketConnectResult(int fd);
 int32_t SocketReceive(int fd, uint8_t* into, size_t capacity);
 int32_t SocketSend(int fd, const uint8_t* data, size_t size);
 int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count);
+// Sends up to `count` bytes of `file` from `offset`, which leaves the file's position alone; 0 at
+// the end of the file. -EINVAL, -EOVERFLOW or -EOPNOTSUPP for what cannot be sent in this way.
+int32_t SocketSendFile(int fd, int file, uint64_t offset, size_t count);
+// Moves the position of a file.
+int32_t FileSeek(int file, uint64_t offset);
 int32_t SocketShutdown(int fd);
 // With `reset`, the peer sees RST and unsent bytes are dropped.
 void SocketClose(int fd, bool reset);

@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -182,6 +183,17 @@ int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
   message.msg_iov = vectors;
   message.msg_iovlen = count;
   return Transfer([&] { return sendmsg(fd, &message, MSG_NOSIGNAL); });
+}
+
+int32_t SocketSendFile(int fd, int file, uint64_t offset, size_t count) {
+  return Transfer([=] {
+    auto position = static_cast<off_t>(offset);
+    return sendfile(fd, file, &position, Clamp(count));
+  });
+}
+
+int32_t FileSeek(int file, uint64_t offset) {
+  return lseek(file, static_cast<off_t>(offset), SEEK_SET) >= 0 ? 0 : -errno;
 }
 
 int32_t SocketShutdown(int fd) { return shutdown(fd, SHUT_WR) == 0 ? 0 : -errno; }

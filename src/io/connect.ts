@@ -14,7 +14,7 @@ import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
 import type { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import { Acquisition } from './acquisition.js';
-import { makeProtocol, Transport, type Protocol } from './protocol.js';
+import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { Stream } from './stream.js';
@@ -185,7 +185,7 @@ export function connectStream(loop: LoopCore, options: ConnectOptions): Future<S
 }
 
 /** See `EventLoop.createConnection`. @internal */
-export function connectProtocol<P extends Protocol>(
+export function connectProtocol<P extends AnyProtocol>(
   loop: LoopCore,
   factory: () => P,
   options: ConnectOptions,

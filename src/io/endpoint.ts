@@ -5,7 +5,9 @@
 // the rest of small writes with native, the rest of large ones, and everything written behind them,
 // in the queue here.
 //
-//   kOpen --closeWrite--> kShut --close--> kClosing --CQ_CLOSED--> kClosed
+//   open --shutdown--> shut --close--> closing --CQ_CLOSED--> closed
+//   open <--lend, takeBack--> lent: what goes out is somebody else's business
+import { constants } from 'node:os';
 import { Deque } from '../base/deque.js';
 import { systemError } from '../base/errors.js';
 import { validateBoolean, validateInteger } from '../base/validate.js';
@@ -18,6 +20,8 @@ import { receivedBytes, toBytes, type Writable } from './bytes.js';
 export interface EndpointSink {
   /** Bytes arrived; they are the sink's. */
   onData(chunk: Buffer): void;
+  /** Bytes wait to be taken with {@link Endpoint.receiveInto}; of use to those who asked for that. */
+  onReadable?(): void;
   /** The peer will send no more. */
   onEnd(): void;
   /** Fewer bytes wait to be sent than before. */
@@ -57,9 +61,15 @@ const JOIN_LIMIT_BYTES = 65536;
 const UTF8_BYTES_PER_UNIT = 3;
 
 const STATE_OPEN = 0;
-const STATE_SHUT = 1;
-const STATE_CLOSING = 2;
-const STATE_CLOSED = 3;
+const STATE_LENT = 1;
+const STATE_SHUT = 2;
+const STATE_CLOSING = 3;
+const STATE_CLOSED = 4;
+
+// How bytes reach the sink.
+const RECEIVE_NOTHING = 0;
+const RECEIVE_CHUNKS = 1;
+const RECEIVE_NEWS = 2;
 
 export class Endpoint implements CompletionTarget {
   readonly loop: LoopCore;
@@ -69,7 +79,7 @@ export class Endpoint implements CompletionTarget {
   error: Error | null = null;
   #sink: EndpointSink;
   #state = STATE_OPEN;
-  #isReceiving = false;
+  #reception = RECEIVE_NOTHING;
   #isEnded = false;
   #isReferenced = true;
   // Bytes that native holds because the kernel did not take them.
@@ -99,15 +109,38 @@ export class Endpoint implements CompletionTarget {
 
   // Receiving
 
+  /** Goes on until it is stopped. */
   startReceiving(): void {
-    if (this.#isReceiving || this.#isEnded || this.#state >= STATE_CLOSING) return;
-    this.#isReceiving = true;
-    this.loop._rings.submit(abi.OP_RECEIVE_START, this.index, this.generation, 0, 0);
+    this.#start(RECEIVE_CHUNKS);
+  }
+
+  /** Lets the sink know, once, when there is something to receive. */
+  awaitReadable(): void {
+    this.#start(RECEIVE_NEWS);
+  }
+
+  #start(reception: number): void {
+    if (this.#reception === reception || this.#isEnded || this.#state >= STATE_CLOSING) return;
+    this.#reception = reception;
+    const isNews = reception === RECEIVE_NEWS ? 1 : 0;
+    this.loop._rings.submit(abi.OP_RECEIVE_START, this.index, this.generation, isNews, 0);
+  }
+
+  /** Receives into memory of the caller: how many bytes, 0 at the end of them, or -1 while there are none. */
+  receiveInto(bytes: Uint8Array): number {
+    if (this.#isEnded || this.#state >= STATE_CLOSING) return -1;
+    const result = this.loop._native.receive(this.index, this.generation, bytes);
+    if (result >= 0) {
+      this.#isEnded = result === 0;
+      return result;
+    }
+    if (result !== -constants.errno.EAGAIN) this.#fail(systemError(result, 'recv'));
+    return -1;
   }
 
   stopReceiving(): void {
-    if (!this.#isReceiving) return;
-    this.#isReceiving = false;
+    if (this.#reception === RECEIVE_NOTHING) return;
+    this.#reception = RECEIVE_NOTHING;
     if (this.#state < STATE_CLOSING) {
       this.loop._rings.submit(abi.OP_RECEIVE_STOP, this.index, this.generation, 0, 0);
     }
@@ -171,6 +204,33 @@ export class Endpoint implements CompletionTarget {
     } else {
       this.#sendNow(bytes);
     }
+  }
+
+  /** Nobody else writes until {@link Endpoint.takeBack}. */
+  lend(): void {
+    if (this.#state === STATE_OPEN) this.#state = STATE_LENT;
+  }
+
+  takeBack(): void {
+    if (this.#state === STATE_LENT) this.#state = STATE_OPEN;
+  }
+
+  /** Whether somebody has the write side. */
+  get isLent(): boolean {
+    return this.#state === STATE_LENT;
+  }
+
+  /**
+   * Sends up to `count` bytes of a file, when nothing waits to be sent: how many were taken, 0 at the end of the
+   * file, or a negated errno. After `-EAGAIN` the sink hears of a drain when to go on.
+   */
+  sendFile(file: number, offset: number, count: number): number {
+    const result = this.loop._native.sendFile(this.index, this.generation, file, offset, count);
+    if (result !== -constants.errno.EAGAIN) return result;
+    this.#isBlocked = true;
+    // As in #sendNow().
+    this.loop._wantTurn();
+    return result;
   }
 
   // Later bytes must not overtake those that wait.
@@ -279,7 +339,7 @@ export class Endpoint implements CompletionTarget {
   /** Closes now: what waits is dropped, the peer sees a reset. */
   reset(): void {
     if (this.#state === STATE_CLOSED) return;
-    this.#isReceiving = false;
+    this.#reception = RECEIVE_NOTHING;
     this.#state = STATE_CLOSING;
     this.#discard();
     this.#rememberAddresses();
@@ -304,6 +364,9 @@ export class Endpoint implements CompletionTarget {
       case abi.CQ_RECEIVE:
         this.#onReceive(result, a, b);
         return;
+      case abi.CQ_READABLE:
+        this.#onReadable();
+        return;
       case abi.CQ_SEND:
         this.#onSend(result);
         return;
@@ -320,10 +383,16 @@ export class Endpoint implements CompletionTarget {
       this.#sink.onData(receivedBytes(this.loop._slab(slot), offset, result));
       return;
     }
-    this.#isReceiving = false;
+    this.#reception = RECEIVE_NOTHING;
     this.#isEnded = true;
     if (result === 0) this.#sink.onEnd();
     else this.#fail(systemError(result, 'recv'));
+  }
+
+  #onReadable(): void {
+    if (this.#reception !== RECEIVE_NEWS) return;
+    this.#reception = RECEIVE_NOTHING;
+    this.#sink.onReadable?.();
   }
 
   #onSend(result: number): void {

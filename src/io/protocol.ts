@@ -1,6 +1,6 @@
 // The callback interface beneath streams: a protocol is told what happens on a transport.
 import { Deque } from '../base/deque.js';
-import { InvalidStateError, invalidArgType } from '../base/errors.js';
+import { InvalidStateError, invalidArgType, outOfRange } from '../base/errors.js';
 import { validateInteger, validateObject } from '../base/validate.js';
 import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { ContextSnapshot } from '../core/context.js';
@@ -32,8 +32,32 @@ export interface Protocol {
   connectionLost?(error: Error | null): void;
 }
 
+/**
+ * A protocol whose bytes land in its own memory, without a copy in between. As {@link Protocol}, but for the two
+ * methods that take the place of `dataReceived`.
+ *
+ * @source CPython 3.13 asyncio/protocols.py `BufferedProtocol`
+ */
+export interface BufferedProtocol extends Omit<Protocol, 'dataReceived'> {
+  /**
+   * Gives the memory for the next bytes; at least one byte, or the connection is closed with an error.
+   *
+   * @param sizeHint - How many bytes there are, or -1 where that is not known.
+   */
+  getBuffer(sizeHint: number): Uint8Array;
+  /** So many bytes were put at the beginning of what `getBuffer` gave. */
+  bufferUpdated(byteCount: number): void;
+}
+
+/** Either kind of protocol. */
+export type AnyProtocol = Protocol | BufferedProtocol;
+
+function isBuffered(protocol: AnyProtocol): protocol is BufferedProtocol {
+  return 'getBuffer' in protocol;
+}
+
 /** Calls a factory of protocols in the context it was given in. @internal */
-export function makeProtocol<P extends Protocol>(factory: () => P, context: ContextSnapshot | null): P {
+export function makeProtocol<P extends AnyProtocol>(factory: () => P, context: ContextSnapshot | null): P {
   const protocol: unknown = context === null ? factory() : context.runInAsyncScope(factory);
   if (typeof protocol !== 'object' || protocol === null) {
     throw invalidArgType('protocolFactory', 'a function that returns an object', protocol);
@@ -44,9 +68,9 @@ export function makeProtocol<P extends Protocol>(factory: () => P, context: Cont
 // One call of a protocol, waiting in the ready queue.
 class ProtocolCall extends Handle {
   readonly #transport: Transport;
-  readonly #call: (protocol: Protocol) => void;
+  readonly #call: (protocol: AnyProtocol) => void;
 
-  constructor(transport: Transport, context: ContextSnapshot | null, call: (protocol: Protocol) => void) {
+  constructor(transport: Transport, context: ContextSnapshot | null, call: (protocol: AnyProtocol) => void) {
     super(KIND_CALLBACK, context);
     this.#transport = transport;
     this.#call = call;
@@ -69,7 +93,7 @@ class ProtocolCall extends Handle {
 export class Transport implements EndpointSink {
   readonly #endpoint: Endpoint;
   readonly #context: ContextSnapshot | null;
-  #protocol: Protocol;
+  #protocol: AnyProtocol;
   #limits: BufferLimits;
   #isWritingPaused = false;
   #isReadingPaused = false;
@@ -82,7 +106,7 @@ export class Transport implements EndpointSink {
   constructor(
     loop: LoopCore,
     slot: SlotRef,
-    protocol: Protocol,
+    protocol: AnyProtocol,
     context: ContextSnapshot | null,
     limits: BufferLimits,
     owner: ConnectionOwner | null = null,
@@ -94,12 +118,12 @@ export class Transport implements EndpointSink {
     this.#endpoint = new Endpoint(loop, slot, this);
     this.#schedule((target) => {
       target.connectionMade?.(this);
-      if (!this.#isReadingPaused) this.#endpoint.startReceiving();
+      this.#receive();
     });
   }
 
   /** Who hears of this connection. */
-  get protocol(): Protocol {
+  get protocol(): AnyProtocol {
     return this.#protocol;
   }
 
@@ -108,9 +132,10 @@ export class Transport implements EndpointSink {
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE` - `protocol` is no object.
    */
-  setProtocol(protocol: Protocol): void {
+  setProtocol(protocol: AnyProtocol): void {
     validateObject('protocol', protocol);
     this.#protocol = protocol;
+    this.#receive();
   }
 
   /**
@@ -180,7 +205,14 @@ export class Transport implements EndpointSink {
     if (!this.#isReadingPaused) return;
     this.#isReadingPaused = false;
     if (this.#held !== null) this.#schedule((protocol) => this.#deliverHeld(protocol));
-    this.#endpoint.startReceiving();
+    this.#receive();
+  }
+
+  // In the way that suits the protocol; behind what is held.
+  #receive(): void {
+    if (this.#isReadingPaused || this.#held !== null) return;
+    if (isBuffered(this.#protocol)) this.#endpoint.awaitReadable();
+    else this.#endpoint.startReceiving();
   }
 
   /** Closes after everything written is sent. Idempotent. */
@@ -221,7 +253,7 @@ export class Transport implements EndpointSink {
   }
 
   /** Calls the protocol; an error closes the connection. @internal */
-  _call(call: (protocol: Protocol) => void): void {
+  _call(call: (protocol: AnyProtocol) => void): void {
     try {
       call(this.#protocol);
     } catch (error) {
@@ -236,7 +268,7 @@ export class Transport implements EndpointSink {
     }
   }
 
-  #schedule(call: (protocol: Protocol) => void): void {
+  #schedule(call: (protocol: AnyProtocol) => void): void {
     this.#endpoint.loop._push(new ProtocolCall(this, this.#context, call));
   }
 
@@ -251,7 +283,7 @@ export class Transport implements EndpointSink {
   }
 
   // A close or a pause in an earlier call of this batch ends the delivery.
-  #deliver(protocol: Protocol, chunk: Buffer): void {
+  #deliver(protocol: AnyProtocol, chunk: Buffer): void {
     if (this.#endpoint.isClosing) return;
     if (this.#isReadingPaused || this.#held !== null) {
       (this.#held ??= new Deque<Buffer>()).push(chunk);
@@ -260,19 +292,50 @@ export class Transport implements EndpointSink {
     }
   }
 
-  #hand(protocol: Protocol, chunk: Buffer): void {
-    if (chunk.length > 0) protocol.dataReceived?.(chunk);
-    else if (protocol.eofReceived?.() !== true) this.#endpoint.close();
+  #hand(protocol: AnyProtocol, chunk: Buffer): void {
+    if (chunk.length === 0) this.#handEnd(protocol);
+    else if (isBuffered(protocol)) this.#copyInto(protocol, chunk);
+    else protocol.dataReceived?.(chunk);
+  }
+
+  #handEnd(protocol: AnyProtocol): void {
+    if (protocol.eofReceived?.() !== true) this.#endpoint.close();
+  }
+
+  // What came before the protocol had a say in where.
+  #copyInto(protocol: BufferedProtocol, chunk: Buffer): void {
+    const into = bufferOf(protocol, chunk.length);
+    const size = Math.min(into.length, chunk.length);
+    into.set(chunk.subarray(0, size));
+    protocol.bufferUpdated(size);
+    if (size === chunk.length || this.#endpoint.isClosing) return;
+    const rest = chunk.subarray(size);
+    if (this.#isReadingPaused) (this.#held ??= new Deque<Buffer>()).unshift(rest);
+    else this.#hand(this.#protocol, rest);
+  }
+
+  /** @internal */
+  onReadable(): void {
+    this.#schedule((protocol) => this.#receiveInto(protocol));
+  }
+
+  #receiveInto(protocol: AnyProtocol): void {
+    if (this.#isReadingPaused || this.#held !== null || !isBuffered(protocol)) return;
+    const size = this.#endpoint.receiveInto(bufferOf(protocol, -1));
+    if (size > 0) protocol.bufferUpdated(size);
+    if (size === 0) this.#handEnd(protocol);
+    this.#receive();
   }
 
   // One chunk for each call, so that promise jobs drain in between.
-  #deliverHeld(protocol: Protocol): void {
+  #deliverHeld(protocol: AnyProtocol): void {
     const held = this.#held;
     if (held === null || this.#isReadingPaused || this.#endpoint.isClosing) return;
     const chunk = held.shift()!;
     if (held.size === 0) this.#held = null;
     else this.#schedule((next) => this.#deliverHeld(next));
     this.#hand(protocol, chunk);
+    this.#receive();
   }
 
   /** @internal */
@@ -299,4 +362,11 @@ export class Transport implements EndpointSink {
       protocol.connectionLost?.(this.#endpoint.error);
     });
   }
+}
+
+function bufferOf(protocol: BufferedProtocol, sizeHint: number): Uint8Array {
+  const buffer: unknown = protocol.getBuffer(sizeHint);
+  if (!(buffer instanceof Uint8Array)) throw invalidArgType('getBuffer()', 'a Uint8Array', buffer);
+  if (buffer.length === 0) throw outOfRange('getBuffer()', 'one byte or more', buffer);
+  return buffer;
 }

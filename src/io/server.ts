@@ -24,7 +24,7 @@ import type { Coroutine, Task } from '../task/task.js';
 import { Acquisition } from './acquisition.js';
 import { toSocketAddress, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
-import { makeProtocol, Transport, type Protocol } from './protocol.js';
+import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { Stream } from './stream.js';
 import { Once } from './waiters.js';
@@ -473,7 +473,7 @@ export function serveStreams(
 /** See `EventLoop.createServer`. @internal */
 export function serveProtocols(
   loop: LoopCore,
-  factory: () => Protocol,
+  factory: () => AnyProtocol,
   options: ListenOptions,
 ): Future<Server> {
   validateFunction('protocolFactory', factory);

@@ -7,6 +7,7 @@ import type { SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { isSteppingGenerator } from '../task/current.js';
 import { Future } from '../task/future.js';
+import { operate } from '../task/operation.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, toBytes, type Writable } from './bytes.js';
 import { Exactly, Line, Until, type Demand } from './demand.js';
@@ -14,6 +15,7 @@ import { StreamDuplex, type DuplexOptions } from './duplex.js';
 import { Endpoint, type ConnectionInfo, type ConnectionOwner, type EndpointSink } from './endpoint.js';
 import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
+import { FileSender, validateSendFile, type OpenFile, type SendFileOptions } from './send-file.js';
 import { UnreadBytes } from './unread.js';
 import { Once, Waiters } from './waiters.js';
 import { webStreamsOf, type WebStreams } from './web-streams.js';
@@ -270,7 +272,9 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #writeLate(): boolean {
     const endpoint = this.#endpoint;
     if (!endpoint.isClosing && endpoint.error === null) {
-      throw new InvalidStateError('write() was called after closeWrite()');
+      throw new InvalidStateError(
+        `write() was called ${endpoint.isLent ? 'during sendFile' : 'after closeWrite'}()`,
+      );
     }
     if (endpoint.loop.debug) throw new InvalidStateError('write() was called on a closed stream');
     if (++this.#lateWrites === WRITES_AFTER_CLOSE_BEFORE_WARNING) {
@@ -330,11 +334,13 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     if (endpoint.error !== null || endpoint.isClosing) return this.#drainLost();
     // What is only waiting for the end of the turn is not the peer's fault.
     if (endpoint.bufferedBytes > this.#limits.high) endpoint.flush();
-    if (endpoint.bufferedBytes > this.#limits.high) {
-      return (this.#drainers ??= new Waiters(endpoint.loop)).add();
-    }
+    if (endpoint.bufferedBytes > this.#limits.high) return this.#waitForRoom();
     if (++this.#drainCount % DRAINS_PER_YIELD === 0) return sleepOn(endpoint.loop, 0, undefined);
     return DRAINED;
+  }
+
+  #waitForRoom(): Future<void> {
+    return (this.#drainers ??= new Waiters(this.#endpoint.loop)).add();
   }
 
   // Takes a turn, so that a writer that ignores the error cannot keep the loop to itself.
@@ -348,11 +354,49 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   }
 
   /**
+   * Sends a file behind what was written; the kernel does it without a copy where it can. Until it is through, nothing
+   * else can be written. The position of the file is behind what was sent afterwards, however it ends.
+   *
+   * Suspends: always. A cancel point; what was sent by then stays sent.
+   *
+   * @param file - A descriptor, or an object that has one as `fd`; it stays open. A pipe or device is read from where it is.
+   * @param options - Which part of it; all by default.
+   * @returns How many bytes were sent.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - after `closeWrite()`, or while another file is sent.
+   * @throws Error `EBADF` - there is no such descriptor.
+   * @throws SystemError (rejects) `ECONNRESET` ... - the connection broke or was closed, or the file cannot be read.
+   * @example
+   * ```ts
+   * async function download(stream: Stream) {
+   *   const file = await open('package.json');
+   *   await stream.sendFile(file);
+   *   await file.close();
+   * }
+   * ```
+   * @source CPython 3.13 `loop.sendfile`, sendfile(2)
+   */
+  sendFile(file: OpenFile, options: SendFileOptions = {}): Awaitable<number> {
+    const fd = validateSendFile(file, options);
+    const endpoint = this.#endpoint;
+    if (!endpoint.isWritable && !endpoint.isClosing && endpoint.error === null) {
+      throw new InvalidStateError(
+        `sendFile() was called ${endpoint.isLent ? 'twice' : 'after closeWrite()'}`,
+      );
+    }
+    const sender = new FileSender(endpoint, () => this.#waitForRoom(), fd, options);
+    return operate(endpoint.loop, sender.steps());
+  }
+
+  /**
    * Ends this side: the peer sees the end of the bytes after all that was written. Idempotent.
    *
    * Suspends: never.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a file is being sent.
    */
   closeWrite(): void {
+    if (this.#endpoint.isLent) throw new InvalidStateError('closeWrite() was called during sendFile()');
     this.#endpoint.shutdown();
   }
 

@@ -84,7 +84,7 @@ export const enum abi {
   OP_TIMER_CANCEL = 2,
   /** Socket; a: offset in the send slab, b: length. */
   OP_SEND = 3,
-  /** Socket: deliver bytes until stopped. */
+  /** Socket: deliver bytes until stopped; a = 1: tell that there are some. */
   OP_RECEIVE_START = 4,
   /** Socket. */
   OP_RECEIVE_STOP = 5,
@@ -117,6 +117,8 @@ export const enum abi {
   CQ_NOTIFY = 6,
   /** The last of a generation; result: 0, or -errno when written bytes were lost. */
   CQ_CLOSED = 7,
+  /** A receive may succeed; told once for each OP_RECEIVE_START with a = 1. */
+  CQ_READABLE = 12,
 
   // Words of a mailbox, in memory that threads share: a header, then the ring of records
   // [size, function, payload].

@@ -25,6 +25,13 @@ export interface NativeLoop {
   connect(host: string, port: number, flags: number): number;
   /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
   send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
+  /** Receives into `bytes`: how many, 0 at the end, or -EAGAIN when there are none. */
+  receive(index: number, generation: number, bytes: Uint8Array): number;
+  /**
+   * Sends up to `count` bytes of a file: how many were taken, 0 at the end of the file, or -EAGAIN, after which a
+   * CQ_SEND of 0 says when to go on.
+   */
+  sendFile(index: number, generation: number, file: number, offset: number, count: number): number;
   /** Sends what was submitted; how many bytes of the socket the kernel did not take. */
   backlog(index: number, generation: number): number;
   setSlab(slot: number, buffer: ArrayBuffer): void;
@@ -61,6 +68,8 @@ export interface Binding {
   post(notifierId: number, words: Int32Array, functionId: number, payload: Uint8Array | null): number;
   /** Hands an error to Node as an uncaught exception; ends the process unless somebody handles those. */
   raise(error: unknown): void;
+  /** Moves the position of a file. */
+  seek(file: number, offset: number): number;
   /** Monotonic milliseconds. */
   now(): number;
 }

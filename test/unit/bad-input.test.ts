@@ -633,6 +633,16 @@ row(
 );
 row('Stream.send', 'data', { types: noBytes }, ({ stream }, value) => stream.send(value));
 row('Stream.write', 'data', { types: noBytes }, ({ stream }, value) => stream.write(value));
+row(
+  'Stream.sendFile',
+  'file',
+  { types: [undefined, null, 'path', {}, []], ranges: [NaN, -1, 1.5, 2 ** 31] },
+  ({ stream }, value) => stream.sendFile(value),
+);
+options('Stream.sendFile', ({ stream }, value) => stream.sendFile(0, value), {
+  offset: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  count: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+});
 options('Stream.toNodeDuplex', ({ stream }, value) => stream.toNodeDuplex(value), {
   allowHalfOpen: { types: noOptionalBooleans },
 });
