@@ -14,6 +14,7 @@ import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
 import type { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import { Acquisition } from './acquisition.js';
+import { Endpoint } from './endpoint.js';
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
@@ -179,7 +180,7 @@ export function connectStream(loop: LoopCore, options: ConnectOptions): Future<S
   return new Connecting(
     loop,
     options,
-    (slot) => new Stream(loop, slot, bufferLimits(options)),
+    (slot) => new Stream(new Endpoint(loop, slot), bufferLimits(options)),
     (stream) => stream.abort(),
   );
 }
@@ -195,7 +196,8 @@ export function connectProtocol<P extends AnyProtocol>(
   const context = captureContext();
   const make = (slot: SlotRef): [Transport, P] => {
     const protocol = makeProtocol(factory, context);
-    return [new Transport(loop, slot, protocol, context, bufferLimits(options)), protocol];
+    const transport = new Transport(new Endpoint(loop, slot), protocol, context, bufferLimits(options));
+    return [transport._begin(), protocol];
   };
   return new Connecting(loop, options, make, ([transport]) => transport.abort());
 }

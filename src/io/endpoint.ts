@@ -20,7 +20,7 @@ import { receivedBytes, toBytes, type Writable } from './bytes.js';
 export interface EndpointSink {
   /** Bytes arrived; they are the sink's. */
   onData(chunk: Buffer): void;
-  /** Bytes wait to be taken with {@link Endpoint.receiveInto}; of use to those who asked for that. */
+  /** Bytes wait to be taken with `receiveInto()`; of use to those who asked for that. */
   onReadable?(): void;
   /** The peer will send no more. */
   onEnd(): void;
@@ -77,7 +77,8 @@ export class Endpoint implements CompletionTarget {
   readonly generation: number;
   /** Why the connection broke, if it did. */
   error: Error | null = null;
-  #sink: EndpointSink;
+  // Set by whoever it is made for, before it can hear of anything.
+  #sink!: EndpointSink;
   #state = STATE_OPEN;
   #reception = RECEIVE_NOTHING;
   #isEnded = false;
@@ -94,11 +95,10 @@ export class Endpoint implements CompletionTarget {
   #localAddress: SocketAddress | null = null;
   #peerAddress: SocketAddress | null = null;
 
-  constructor(loop: LoopCore, slot: SlotRef, sink: EndpointSink) {
+  constructor(loop: LoopCore, slot: SlotRef) {
     this.loop = loop;
     this.index = slot.index;
     this.generation = slot.generation;
-    this.#sink = sink;
     loop._attach(slot.index, this);
     loop._reference(1);
   }
@@ -109,12 +109,10 @@ export class Endpoint implements CompletionTarget {
 
   // Receiving
 
-  /** Goes on until it is stopped. */
   startReceiving(): void {
     this.#start(RECEIVE_CHUNKS);
   }
 
-  /** Lets the sink know, once, when there is something to receive. */
   awaitReadable(): void {
     this.#start(RECEIVE_NEWS);
   }
@@ -126,7 +124,6 @@ export class Endpoint implements CompletionTarget {
     this.loop._rings.submit(abi.OP_RECEIVE_START, this.index, this.generation, isNews, 0);
   }
 
-  /** Receives into memory of the caller: how many bytes, 0 at the end of them, or -1 while there are none. */
   receiveInto(bytes: Uint8Array): number {
     if (this.#isEnded || this.#state >= STATE_CLOSING) return -1;
     const result = this.loop._native.receive(this.index, this.generation, bytes);
@@ -206,7 +203,6 @@ export class Endpoint implements CompletionTarget {
     }
   }
 
-  /** Nobody else writes until {@link Endpoint.takeBack}. */
   lend(): void {
     if (this.#state === STATE_OPEN) this.#state = STATE_LENT;
   }
@@ -215,15 +211,10 @@ export class Endpoint implements CompletionTarget {
     if (this.#state === STATE_LENT) this.#state = STATE_OPEN;
   }
 
-  /** Whether somebody has the write side. */
   get isLent(): boolean {
     return this.#state === STATE_LENT;
   }
 
-  /**
-   * Sends up to `count` bytes of a file, when nothing waits to be sent: how many were taken, 0 at the end of the
-   * file, or a negated errno. After `-EAGAIN` the sink hears of a drain when to go on.
-   */
   sendFile(file: number, offset: number, count: number): number {
     const result = this.loop._native.sendFile(this.index, this.generation, file, offset, count);
     if (result !== -constants.errno.EAGAIN) return result;

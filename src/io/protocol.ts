@@ -4,10 +4,9 @@ import { InvalidStateError, invalidArgType, outOfRange } from '../base/errors.js
 import { validateInteger, validateObject } from '../base/validate.js';
 import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { ContextSnapshot } from '../core/context.js';
-import type { LoopCore } from '../core/loop.js';
-import type { SlotRef } from '../native/binding.js';
 import { NO_BYTES, type Writable } from './bytes.js';
-import { Endpoint, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
+import type { Carrier } from './carrier.js';
+import type { ConnectionOwner, EndpointSink, SocketAddress } from './endpoint.js';
 import { bufferLimits, type BufferLimits } from './limits.js';
 
 /**
@@ -91,7 +90,7 @@ class ProtocolCall extends Handle {
  * @source CPython 3.13 asyncio/transports.py `Transport`
  */
 export class Transport implements EndpointSink {
-  readonly #endpoint: Endpoint;
+  #endpoint: Carrier;
   readonly #context: ContextSnapshot | null;
   #protocol: AnyProtocol;
   #limits: BufferLimits;
@@ -104,8 +103,7 @@ export class Transport implements EndpointSink {
 
   /** @internal */
   constructor(
-    loop: LoopCore,
-    slot: SlotRef,
+    carrier: Carrier,
     protocol: AnyProtocol,
     context: ContextSnapshot | null,
     limits: BufferLimits,
@@ -115,11 +113,17 @@ export class Transport implements EndpointSink {
     this.#owner = owner;
     this.#protocol = protocol;
     this.#context = context;
-    this.#endpoint = new Endpoint(loop, slot, this);
+    this.#endpoint = carrier;
+    carrier.sink = this;
+  }
+
+  /** Tells the protocol that the connection is there. @internal */
+  _begin(): this {
     this.#schedule((target) => {
       target.connectionMade?.(this);
       this.#receive();
     });
+    return this;
   }
 
   /** Who hears of this connection. */
@@ -211,8 +215,9 @@ export class Transport implements EndpointSink {
   // In the way that suits the protocol; behind what is held.
   #receive(): void {
     if (this.#isReadingPaused || this.#held !== null) return;
-    if (isBuffered(this.#protocol)) this.#endpoint.awaitReadable();
-    else this.#endpoint.startReceiving();
+    const carrier = this.#endpoint;
+    if (isBuffered(this.#protocol) && carrier.awaitReadable !== undefined) carrier.awaitReadable();
+    else carrier.startReceiving();
   }
 
   /** Closes after everything written is sent. Idempotent. */
@@ -321,7 +326,7 @@ export class Transport implements EndpointSink {
 
   #receiveInto(protocol: AnyProtocol): void {
     if (this.#isReadingPaused || this.#held !== null || !isBuffered(protocol)) return;
-    const size = this.#endpoint.receiveInto(bufferOf(protocol, -1));
+    const size = this.#endpoint.receiveInto!(bufferOf(protocol, -1));
     if (size > 0) protocol.bufferUpdated(size);
     if (size === 0) this.#handEnd(protocol);
     this.#receive();

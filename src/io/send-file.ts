@@ -9,7 +9,7 @@ import type { Future } from '../task/future.js';
 import type { Steps } from '../task/operation.js';
 import { sleepOn } from '../task/sleep.js';
 import { wrapOn } from '../task/wrap.js';
-import type { Endpoint } from './endpoint.js';
+import type { Carrier } from './carrier.js';
 
 /** An open file: its descriptor, or what has one, as a `FileHandle` of `node:fs/promises`. */
 export type OpenFile = number | { readonly fd: number };
@@ -47,12 +47,12 @@ export function validateSendFile(file: OpenFile, options: SendFileOptions): numb
 }
 
 /**
- * One file on its way; the endpoint belongs to it until it is through.
+ * One file on its way; what carries its bytes belongs to it until it is through.
  *
  * @internal
  */
 export class FileSender {
-  readonly #endpoint: Endpoint;
+  readonly #carrier: Carrier;
   readonly #waitForRoom: () => Future<void>;
   readonly #fd: number;
   readonly #begin: number;
@@ -61,8 +61,8 @@ export class FileSender {
   #sent = 0;
 
   /** @throws SystemError `EBADF` - there is no such descriptor. */
-  constructor(endpoint: Endpoint, waitForRoom: () => Future<void>, fd: number, options: SendFileOptions) {
-    this.#endpoint = endpoint;
+  constructor(carrier: Carrier, waitForRoom: () => Future<void>, fd: number, options: SendFileOptions) {
+    this.#carrier = carrier;
     this.#waitForRoom = waitForRoom;
     this.#fd = fd;
     this.#begin = options.offset ?? 0;
@@ -72,44 +72,45 @@ export class FileSender {
 
   /** How many bytes were sent. */
   *steps(): Steps<number> {
-    const endpoint = this.#endpoint;
+    const carrier = this.#carrier;
     this.#check();
-    endpoint.lend();
+    carrier.lend();
     try {
       yield* this.#drain();
-      if (!this.#isRegular || !(yield* this.#sendByKernel())) yield* this.#copy();
+      if (!(yield* this.#sendByKernel())) yield* this.#copy();
       return this.#sent;
     } finally {
-      endpoint.takeBack();
+      carrier.takeBack();
       // Whoever reads on finds what was not sent. A pipe has moved by itself.
       if (this.#isRegular) binding.seek(this.#fd, this.#begin + this.#sent);
     }
   }
 
   #check(): void {
-    const { error, isClosing } = this.#endpoint;
+    const { error, isClosing } = this.#carrier;
     if (error !== null) throw error;
     if (isClosing) throw connectionLost();
   }
 
   // The kernel must not overtake what was written before.
   *#drain(): Steps<void> {
-    const endpoint = this.#endpoint;
-    endpoint.flush();
-    while (endpoint.bufferedBytes > 0) yield* this.#waitForRoom();
+    const carrier = this.#carrier;
+    carrier.flush();
+    while (carrier.bufferedBytes > 0) yield* this.#waitForRoom();
   }
 
   // False: it cannot, and nothing was sent.
   *#sendByKernel(): Steps<boolean> {
-    const endpoint = this.#endpoint;
+    const carrier = this.#carrier;
+    if (!this.#isRegular || carrier.sendFile === undefined) return false;
     while (this.#sent < this.#count) {
       this.#check();
       const size = Math.min(this.#count - this.#sent, SLICE_BYTES);
-      const result = endpoint.sendFile(this.#fd, this.#begin + this.#sent, size);
+      const result = carrier.sendFile(this.#fd, this.#begin + this.#sent, size);
       if (result === 0) break;
       if (result > 0) {
         this.#sent += result;
-        yield* sleepOn(endpoint.loop, 0, undefined);
+        yield* sleepOn(carrier.loop, 0, undefined);
       } else if (result === -constants.errno.EAGAIN) {
         yield* this.#waitForRoom();
       } else {
@@ -121,19 +122,19 @@ export class FileSender {
   }
 
   *#copy(): Steps<void> {
-    const endpoint = this.#endpoint;
+    const carrier = this.#carrier;
     while (this.#sent < this.#count) {
       this.#check();
       // The stream may keep a reference to what it is given.
       const buffer = Buffer.allocUnsafeSlow(Math.min(this.#count - this.#sent, COPY_BYTES));
       const position = this.#isRegular ? this.#begin + this.#sent : null;
       const { bytesRead } = yield* wrapOn(
-        endpoint.loop,
+        carrier.loop,
         readFile(this.#fd, buffer, 0, buffer.length, position),
       );
       if (bytesRead === 0) return;
       this.#check();
-      endpoint.write(buffer.subarray(0, bytesRead));
+      carrier.write(buffer.subarray(0, bytesRead));
       this.#sent += bytesRead;
       yield* this.#drain();
     }

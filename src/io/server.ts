@@ -22,7 +22,13 @@ import { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import type { Coroutine, Task } from '../task/task.js';
 import { Acquisition } from './acquisition.js';
-import { toSocketAddress, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
+import {
+  Endpoint,
+  toSocketAddress,
+  type ConnectionOwner,
+  type EndpointSink,
+  type SocketAddress,
+} from './endpoint.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
@@ -460,7 +466,7 @@ export function serveStreams(
   return start(loop, options, () => {
     const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
-      const stream = new Stream(loop, slot, limits, this);
+      const stream = new Stream(new Endpoint(loop, slot), limits, this);
       const begin = (): Task<unknown> => createTaskOn(loop, startHandler(handler, stream));
       // Handlers run in the context of listen(), not in that of the loop.
       const task = context === null ? begin() : context.runInAsyncScope(begin);
@@ -480,7 +486,8 @@ export function serveProtocols(
   return start(loop, options, () => {
     const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
-      return new Transport(loop, slot, makeProtocol(factory, context), context, limits, this);
+      const protocol = makeProtocol(factory, context);
+      return new Transport(new Endpoint(loop, slot), protocol, context, limits, this)._begin();
     });
   });
 }

@@ -2,17 +2,16 @@
 import { inspect } from 'node:util';
 import { InvalidStateError, connectionLost, invalidArgType, outOfRange } from '../base/errors.js';
 import { validateBoolean, validateInteger, validateObject } from '../base/validate.js';
-import type { LoopCore } from '../core/loop.js';
-import type { SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { isSteppingGenerator } from '../task/current.js';
 import { Future } from '../task/future.js';
 import { operate } from '../task/operation.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, toBytes, type Writable } from './bytes.js';
+import type { Carrier } from './carrier.js';
 import { Exactly, Line, Until, type Demand } from './demand.js';
 import { StreamDuplex, type DuplexOptions } from './duplex.js';
-import { Endpoint, type ConnectionInfo, type ConnectionOwner, type EndpointSink } from './endpoint.js';
+import type { ConnectionInfo, ConnectionOwner, EndpointSink } from './endpoint.js';
 import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { FileSender, validateSendFile, type OpenFile, type SendFileOptions } from './send-file.js';
@@ -46,7 +45,7 @@ const ALL = -1;
  * @source CPython 3.13 asyncio/streams.py `StreamReader`, `StreamWriter`. Differs: one object.
  */
 export class Stream implements EndpointSink, AsyncIterable<Buffer> {
-  readonly #endpoint: Endpoint;
+  #endpoint: Carrier;
   readonly #limits: BufferLimits;
   // Null while nothing is unread: most bytes go to a task that waits for them already.
   #unread: UnreadBytes | null = null;
@@ -62,11 +61,12 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   readonly #owner: ConnectionOwner | null;
 
   /** @internal */
-  constructor(loop: LoopCore, slot: SlotRef, limits: BufferLimits, owner: ConnectionOwner | null = null) {
+  constructor(carrier: Carrier, limits: BufferLimits, owner: ConnectionOwner | null = null) {
     this.#limits = limits;
     this.#owner = owner;
-    this.#endpoint = new Endpoint(loop, slot, this);
-    this.#endpoint.startReceiving();
+    this.#endpoint = carrier;
+    carrier.sink = this;
+    carrier.startReceiving();
   }
 
   // Reading
