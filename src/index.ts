@@ -36,7 +36,7 @@ export type { ConnectOptions } from './io/connect.js';
 export type { DuplexOptions, StreamDuplex } from './io/duplex.js';
 export type { ConnectionInfo, SocketAddress } from './io/endpoint.js';
 export type { StreamOptions } from './io/limits.js';
-export { connect, listen } from './io/open.js';
+export { connect, fromNodeSocket, listen, streamPair } from './io/open.js';
 export { Transport, type AnyProtocol, type BufferedProtocol, type Protocol } from './io/protocol.js';
 export type { OpenFile, SendFileOptions } from './io/send-file.js';
 export { Server, type ConnectionHandler, type ListenOptions } from './io/server.js';

@@ -37,3 +37,19 @@ export function toBytes(name: string, data: Uint8Array | ArrayBuffer | DataView)
   if (ArrayBuffer.isView(data)) return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   throw invalidArgType(name, 'a string, Uint8Array, DataView or ArrayBuffer', data);
 }
+
+// As with a socket of the loop: more than this may be sent by reference.
+const COPY_LIMIT_BYTES = 16384;
+
+/**
+ * The bytes of a write that waits: whoever wrote few may change them at once.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ * @internal
+ */
+export function ownBytes(data: Writable): Buffer {
+  if (typeof data === 'string') return Buffer.from(data);
+  const { buffer, byteOffset, byteLength } = toBytes('data', data);
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  return byteLength <= COPY_LIMIT_BYTES ? Buffer.from(bytes) : bytes;
+}

@@ -1,9 +1,15 @@
-// The two functions that most programs start from.
+// What programs get their streams from.
+import type { Duplex } from 'node:stream';
+import { InvalidStateError, invalidArgType } from '../base/errors.js';
+import { validateMethods, validateObject } from '../base/validate.js';
 import { requireRunningLoop } from '../task/current.js';
 import type { Future } from '../task/future.js';
 import { connectStream, type ConnectOptions } from './connect.js';
 import { serveStreams, type ConnectionHandler, type ListenOptions, type Server } from './server.js';
-import type { Stream } from './stream.js';
+import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
+import { MemoryEndpoint } from './memory-endpoint.js';
+import { NodeEndpoint } from './node-endpoint.js';
+import { Stream } from './stream.js';
 
 /**
  * Opens a TCP connection.
@@ -60,4 +66,63 @@ export function connect(options: ConnectOptions): Future<Stream> {
  */
 export function listen(handler: ConnectionHandler, options: ListenOptions = {}): Future<Server> {
   return serveStreams(requireRunningLoop(), handler, options);
+}
+
+/**
+ * A stream over a duplex stream of Node: a `net.Socket`, a `tls.TLSSocket`, or one of a package. Nobody else may
+ * read or write it from then on.
+ *
+ * Suspends: never.
+ *
+ * @param duplex - One of bytes, not of objects or strings. If its `allowHalfOpen` is false, as that of a `net.Socket`
+ *   is by default, the end of the peer's bytes closes the stream.
+ * @param options - How it buffers.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - it is destroyed, or no event loop is running.
+ * @example
+ * ```ts
+ * const [one, other] = streamPair();
+ * other.write('hello\n');
+ * const stream = fromNodeSocket(one.toNodeDuplex());
+ * console.log(String(await stream.readLine()));
+ * await stream.close();
+ * ```
+ */
+export function fromNodeSocket(duplex: Duplex, options: StreamOptions = {}): Stream {
+  validateMethods('duplex', duplex, ['on', 'pause', 'resume', 'write', 'end', 'destroy']);
+  const isOfBytes =
+    !duplex.readableObjectMode && !duplex.writableObjectMode && duplex.readableEncoding === null;
+  if (!isOfBytes) throw invalidArgType('duplex', 'a stream of bytes', duplex);
+  validateOptions(options);
+  if (duplex.destroyed) throw new InvalidStateError('The duplex stream is destroyed');
+  return new Stream(new NodeEndpoint(requireRunningLoop(), duplex), bufferLimits(options));
+}
+
+/**
+ * Two streams that are connected to each other in memory, for tests. What one writes waits for the other to
+ * read it: `limit` bytes on the one side, and `highWaterMark` on the other, where `drain()` waits.
+ *
+ * Suspends: never.
+ *
+ * @param options - How both of them buffer.
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no event loop is running.
+ * @example
+ * ```ts
+ * const [client, server] = streamPair();
+ * client.write('ping\n');
+ * console.log(String(await server.readLine()));
+ * ```
+ * @source tokio `io::duplex`, Node `stream.duplexPair`
+ */
+export function streamPair(options: StreamOptions = {}): [Stream, Stream] {
+  validateOptions(options);
+  const limits = bufferLimits(options);
+  const [one, other] = MemoryEndpoint.pair(requireRunningLoop());
+  return [new Stream(one, limits), new Stream(other, limits)];
+}
+
+function validateOptions(options: StreamOptions): void {
+  validateObject('options', options);
+  validateStreamOptions(options);
 }
