@@ -85,6 +85,12 @@ export class StreamDuplex extends Duplex {
     return this;
   }
 
+  /** Closes at once: what was not sent is dropped, and the peer sees a reset. */
+  resetAndDestroy(): this {
+    this.#stream.abort();
+    return this.destroy();
+  }
+
   /** Lets the connection keep the process alive, as it does from the start. */
   ref(): this {
     this.#stream.ref();

@@ -62,6 +62,7 @@ export class NodeEndpoint implements Carrier {
   constructor(loop: LoopCore, duplex: Duplex) {
     this.loop = loop;
     this.#duplex = duplex;
+    if (duplex.writableEnded) this.#state = STATE_SHUT;
     loop._reference(1);
     openOn(loop).add(this);
     // A listener for bytes would start them.
@@ -107,7 +108,7 @@ export class NodeEndpoint implements Carrier {
   }
 
   get isWritable(): boolean {
-    return this.#state === STATE_OPEN && this.error === null && this.#duplex.writable;
+    return this.#state === STATE_OPEN && this.error === null;
   }
 
   write(data: Writable): void {

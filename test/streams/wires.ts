@@ -1,0 +1,117 @@
+// The kinds of connections that streams run over. What a stream must do is the same on each of them.
+import { once } from 'node:events';
+import net from 'node:net';
+import type { StreamOptions } from '../../src/io/limits.js';
+import { connect, fromNodeSocket, listen, streamPair } from '../../src/io/open.js';
+import type { ListenOptions } from '../../src/io/server.js';
+import type { Stream } from '../../src/io/stream.js';
+
+/** Both ends of a connection. */
+export interface Ends {
+  readonly one: Stream;
+  readonly other: Stream;
+  /** Ends what was needed besides the streams. */
+  close(): unknown;
+}
+
+export interface Wire {
+  readonly name: string;
+  /** Whether one direction goes on when the other has ended. */
+  readonly isHalfOpen: boolean;
+  /** Whether the other end can tell an abort from an end. */
+  readonly hasResets: boolean;
+  /** The most bytes that come at once. */
+  readonly pieceSizeBytes: number;
+  open(options: StreamOptions): Promise<Ends>;
+}
+
+const HOST = '127.0.0.1';
+const RECEIVE_SIZE_BYTES = 262_144;
+
+/** A connection to a server of ours. */
+export async function served(
+  where: ListenOptions,
+  options: StreamOptions,
+  open: (address: string, port: number) => PromiseLike<Stream>,
+): Promise<Ends> {
+  let onStream: (stream: Stream) => void;
+  const accepted = new Promise<Stream>((resolve) => {
+    onStream = resolve;
+  });
+  const server = await listen(
+    function* serve(stream) {
+      onStream(stream);
+      yield* stream.closed;
+    },
+    { ...where, ...options },
+  );
+  const { address, port } = server.addresses[0]!;
+  const one = await open(address, port);
+  return { one, other: await accepted, close: async () => await server.close() };
+}
+
+const tcp: Wire = {
+  name: 'TCP',
+  isHalfOpen: true,
+  hasResets: true,
+  pieceSizeBytes: RECEIVE_SIZE_BYTES,
+  open: (options) => served({ host: HOST }, options, (host, port) => connect({ host, port, ...options })),
+};
+
+const tcp6: Wire = {
+  ...tcp,
+  name: 'TCP over IPv6',
+  open: (options) => served({ host: '::1' }, options, (host, port) => connect({ host, port, ...options })),
+};
+
+/** The reference: the same body over sockets that are not ours. */
+const nodeNet: Wire = {
+  name: 'sockets of node:net',
+  isHalfOpen: true,
+  hasResets: true,
+  pieceSizeBytes: RECEIVE_SIZE_BYTES,
+  open: async (options) => {
+    const server = net.createServer({ allowHalfOpen: true, noDelay: true });
+    await once(server.listen(0, HOST), 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    const socket = net.connect({ port, host: HOST, allowHalfOpen: true, noDelay: true });
+    const [[peer]] = (await Promise.all([once(server, 'connection'), once(socket, 'connect')])) as [
+      [net.Socket],
+      unknown,
+    ];
+    server.close();
+    return {
+      one: fromNodeSocket(socket, options),
+      other: fromNodeSocket(peer, options),
+      close: async () => {
+        if (server.listening) await once(server, 'close');
+      },
+    };
+  },
+};
+
+const memory: Wire = {
+  name: 'in-memory pair',
+  isHalfOpen: true,
+  hasResets: true,
+  // What is written in one piece comes in one piece.
+  pieceSizeBytes: Infinity,
+  open: (options) => {
+    const [one, other] = streamPair(options);
+    return Promise.resolve({ one, other, close: () => undefined });
+  },
+};
+
+/** A Duplex over one stream, and a stream over that. */
+const duplexOfStream: Wire = {
+  name: 'Duplex over TCP',
+  isHalfOpen: true,
+  hasResets: true,
+  pieceSizeBytes: RECEIVE_SIZE_BYTES,
+  open: async (options) => {
+    const { one, other, close } = await tcp.open(options);
+    return { one: fromNodeSocket(one.toNodeDuplex(), options), other, close };
+  },
+};
+
+export const wires: readonly Wire[] = [tcp, tcp6, nodeNet, memory, duplexOfStream];
