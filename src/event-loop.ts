@@ -4,8 +4,9 @@ import { validateFunction } from './base/validate.js';
 import { LoopCore, runningLoop, type LoopOptions } from './core/loop.js';
 import { openMailbox, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
 import { connectProtocol, type ConnectOptions } from './io/connect.js';
-import type { AnyProtocol, Transport } from './io/protocol.js';
+import { startTransportTls, type AnyProtocol, type Transport } from './io/protocol.js';
 import { serveProtocols, type ListenOptions, type Server } from './io/server.js';
+import type { StartTlsOptions } from './io/tls-options.js';
 import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
 import type { Awaitable } from './task/awaitable.js';
 import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
@@ -266,6 +267,23 @@ export class EventLoop extends LoopCore {
   createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();
     return serveProtocols(this, protocolFactory, options);
+  }
+
+  /**
+   * Goes on over TLS with a connection, in place; what it carries from then on is `protocol`'s. Bytes that have
+   * arrived and were not delivered are taken for the beginning of the handshake. `connectionMade()` is not called
+   * again, and nobody may write until it is over.
+   *
+   * Suspends: always. A cancel point; cancelling resets the connection.
+   *
+   * @param options - As of `Stream.startTls()`.
+   * @returns The transport, once the handshake is over.
+   * @throws As `Stream.startTls()`.
+   * @source CPython 3.13 `loop.start_tls`. Differs: the transport stays the same.
+   */
+  startTls(transport: Transport, protocol: AnyProtocol, options: StartTlsOptions = {}): Future<Transport> {
+    this._checkOpen();
+    return startTransportTls(this, transport, protocol, options);
   }
 
   /**

@@ -41,6 +41,8 @@ export { Transport, type AnyProtocol, type BufferedProtocol, type Protocol } fro
 export type { OpenFile, SendFileOptions } from './io/send-file.js';
 export { Server, type ConnectionHandler, type ListenOptions } from './io/server.js';
 export { Stream } from './io/stream.js';
+export type { TlsInfo } from './io/tls-endpoint.js';
+export type { StartTlsOptions, TlsClientOptions, TlsServerOptions, TlsTimeouts } from './io/tls-options.js';
 export type { WebStreams } from './io/web-streams.js';
 export { run, Runner, type RunnerRunOptions, type RunOptions } from './run.js';
 export { Barrier, type BarrierState, type BarrierStatistics } from './sync/barrier.js';

@@ -32,10 +32,6 @@ export interface Carrier {
   /** Sends what waits only for the end of the turn. */
   flush(): void;
 
-  /** Nobody but the caller writes until {@link Carrier.takeBack}. */
-  lend(): void;
-  takeBack(): void;
-  readonly isLent: boolean;
   /**
    * Sends up to `count` bytes of a file, when nothing waits to be sent: how many were taken, 0 at the end of the
    * file, or a negated errno. After `-EAGAIN` the sink hears of a drain when to go on.

@@ -19,6 +19,7 @@ import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { Stream } from './stream.js';
+import { clientSide, type TlsClientOptions, type TlsSide } from './tls-options.js';
 
 /** Where and how to connect. */
 export interface ConnectOptions extends StreamOptions {
@@ -28,6 +29,16 @@ export interface ConnectOptions extends StreamOptions {
   port: number;
   /** Sends small writes at once (TCP_NODELAY). @defaultValue true */
   noDelay?: boolean;
+  /** Connects over TLS: with the defaults of Node's `tls.connect()`, or with these options. @defaultValue no TLS */
+  tls?: true | TlsClientOptions;
+}
+
+/** What is made of a connection. */
+interface Making<T> {
+  make(slot: SlotRef): T;
+  connectionOf(made: T): Stream | Transport;
+  /** Called when it is ready, also with TLS. */
+  begin?(made: T): void;
 }
 
 /** One attempt; its slot belongs to whoever takes the connection. */
@@ -87,7 +98,10 @@ class Connecting<T> extends Acquisition<T> {
   readonly #addresses: string[] = [];
   readonly #port: number;
   readonly #flags: number;
-  readonly #make: (slot: SlotRef) => T;
+  readonly #making: Making<T>;
+  readonly #side: TlsSide | null;
+  // What waits for its handshake.
+  #made: T | null = null;
   readonly #errors: Error[] = [];
   #attempt: Attempt | null = null;
 
@@ -95,16 +109,12 @@ class Connecting<T> extends Acquisition<T> {
     awaitNatively(this.prototype);
   }
 
-  constructor(
-    loop: LoopCore,
-    options: ConnectOptions,
-    make: (slot: SlotRef) => T,
-    dispose: (made: T) => void,
-  ) {
-    super(loop, dispose);
+  constructor(loop: LoopCore, options: ConnectOptions, making: Making<T>) {
+    super(loop, (made) => making.connectionOf(made).abort());
     this.#port = options.port;
     this.#flags = options.noDelay === false ? 0 : SOCKET_NO_DELAY;
-    this.#make = make;
+    this.#making = making;
+    this.#side = tlsSideOf(options);
     resolveOn(
       loop,
       options.host ?? 'localhost',
@@ -143,21 +153,42 @@ class Connecting<T> extends Acquisition<T> {
   #deliver(slot: SlotRef): void {
     let made: T;
     try {
-      made = this.#make(slot);
+      made = this.#making.make(slot);
     } catch (error) {
       this._loop._rings.submit(abi.OP_RESET, slot.index, slot.generation, 0, 0);
       if (!this.done()) this.setException(error);
       return;
     }
     // The factory may have cancelled what it was called for.
-    if (!this.setResultUnlessDone(made)) this._dispose(made);
+    if (this.#side === null || this.done()) this.#settle(made);
+    else this.#secure(made, this.#side);
+  }
+
+  #settle(made: T): void {
+    if (this.done()) return this._dispose(made);
+    this.#making.begin?.(made);
+    this.setResult(made);
+  }
+
+  #secure(made: T, side: TlsSide): void {
+    this.#made = made;
+    this.#making.connectionOf(made)._secure(side, (error) => {
+      this.#made = null;
+      if (error === null) this.#settle(made);
+      else if (!this.done()) this.setException(error);
+    });
   }
 
   override cancel(reason?: unknown): boolean {
     if (!super.cancel(reason)) return false;
     this.#attempt?.abandon();
+    if (this.#made !== null) this._dispose(this.#made);
     return true;
   }
+}
+
+function tlsSideOf({ tls, host = 'localhost' }: ConnectOptions): TlsSide | null {
+  return tls === undefined ? null : clientSide(tls, host);
 }
 
 function combine(errors: Error[]): Error {
@@ -177,12 +208,10 @@ function validate(options: ConnectOptions): void {
 /** See `connect` of the package. @internal */
 export function connectStream(loop: LoopCore, options: ConnectOptions): Future<Stream> {
   validate(options);
-  return new Connecting(
-    loop,
-    options,
-    (slot) => new Stream(new Endpoint(loop, slot), bufferLimits(options)),
-    (stream) => stream.abort(),
-  );
+  return new Connecting(loop, options, {
+    make: (slot) => new Stream(new Endpoint(loop, slot), bufferLimits(options)),
+    connectionOf: (stream) => stream,
+  });
 }
 
 /** See `EventLoop.createConnection`. @internal */
@@ -197,7 +226,11 @@ export function connectProtocol<P extends AnyProtocol>(
   const make = (slot: SlotRef): [Transport, P] => {
     const protocol = makeProtocol(factory, context);
     const transport = new Transport(new Endpoint(loop, slot), protocol, context, bufferLimits(options));
-    return [transport._begin(), protocol];
+    return [transport, protocol];
   };
-  return new Connecting(loop, options, make, ([transport]) => transport.abort());
+  return new Connecting<[Transport, P]>(loop, options, {
+    make,
+    connectionOf: ([transport]) => transport,
+    begin: ([transport]) => transport._begin(),
+  });
 }

@@ -15,7 +15,7 @@ export interface DuplexSource {
   read(): Awaitable<Buffer>;
   writev(pieces: Iterable<Uint8Array>): boolean;
   drain(): Awaitable<void>;
-  closeWrite(): void;
+  _endWriting(): void;
   close(): unknown;
   abort(): void;
   setNoDelay(on: boolean): unknown;
@@ -141,7 +141,7 @@ export class StreamDuplex extends Duplex {
 
   /** @internal */
   override _final(done: Done): void {
-    this.#stream.closeWrite();
+    this.#stream._endWriting();
     done();
   }
 

@@ -5,8 +5,7 @@
 // the rest of small writes with native, the rest of large ones, and everything written behind them,
 // in the queue here.
 //
-//   open --shutdown--> shut --close--> closing --CQ_CLOSED--> closed
-//   open <--lend, takeBack--> lent: what goes out is somebody else's business
+//   kOpen --closeWrite--> kShut --close--> kClosing --CQ_CLOSED--> kClosed
 import { constants } from 'node:os';
 import { Deque } from '../base/deque.js';
 import { systemError } from '../base/errors.js';
@@ -61,10 +60,9 @@ const JOIN_LIMIT_BYTES = 65536;
 const UTF8_BYTES_PER_UNIT = 3;
 
 const STATE_OPEN = 0;
-const STATE_LENT = 1;
-const STATE_SHUT = 2;
-const STATE_CLOSING = 3;
-const STATE_CLOSED = 4;
+const STATE_SHUT = 1;
+const STATE_CLOSING = 2;
+const STATE_CLOSED = 3;
 
 // How bytes reach the sink.
 const RECEIVE_NOTHING = 0;
@@ -201,18 +199,6 @@ export class Endpoint implements CompletionTarget {
     } else {
       this.#sendNow(bytes);
     }
-  }
-
-  lend(): void {
-    if (this.#state === STATE_OPEN) this.#state = STATE_LENT;
-  }
-
-  takeBack(): void {
-    if (this.#state === STATE_LENT) this.#state = STATE_OPEN;
-  }
-
-  get isLent(): boolean {
-    return this.#state === STATE_LENT;
   }
 
   sendFile(file: number, offset: number, count: number): number {

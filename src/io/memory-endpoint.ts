@@ -9,10 +9,9 @@ import { NOBODY, type Carrier } from './carrier.js';
 import type { EndpointSink } from './endpoint.js';
 
 const STATE_OPEN = 0;
-const STATE_LENT = 1;
-const STATE_SHUT = 2;
-const STATE_CLOSING = 3;
-const STATE_CLOSED = 4;
+const STATE_SHUT = 1;
+const STATE_CLOSING = 2;
+const STATE_CLOSED = 3;
 
 /**
  * One end. What it has to tell its sink it tells as a handle of the loop, as a socket does in the next turn.
@@ -56,7 +55,7 @@ export class MemoryEndpoint extends Handle implements Carrier {
 
   startReceiving(): void {
     this.#isReceiving = true;
-    if (this.#incomingBytes > 0 || this.#peer.#state >= STATE_SHUT) this.#schedule();
+    if (this.#incomingBytes > 0 || this.#peer.#state !== STATE_OPEN) this.#schedule();
   }
 
   stopReceiving(): void {
@@ -85,18 +84,6 @@ export class MemoryEndpoint extends Handle implements Carrier {
 
   flush(): void {
     // Nothing waits for the end of a turn.
-  }
-
-  lend(): void {
-    if (this.#state === STATE_OPEN) this.#state = STATE_LENT;
-  }
-
-  takeBack(): void {
-    if (this.#state === STATE_LENT) this.#state = STATE_OPEN;
-  }
-
-  get isLent(): boolean {
-    return this.#state === STATE_LENT;
   }
 
   // Closing
@@ -172,7 +159,7 @@ export class MemoryEndpoint extends Handle implements Carrier {
       peer.#isDrainDue = true;
       peer.#schedule();
     }
-    if (peer.#state < STATE_SHUT || this.#incomingBytes > 0 || this.#isEndTold) return;
+    if (peer.#state === STATE_OPEN || this.#incomingBytes > 0 || this.#isEndTold) return;
     this.#isEndTold = true;
     this.#sink.onEnd();
   }

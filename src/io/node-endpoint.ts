@@ -25,10 +25,9 @@ interface SocketParts {
 }
 
 const STATE_OPEN = 0;
-const STATE_LENT = 1;
-const STATE_SHUT = 2;
-const STATE_CLOSING = 3;
-const STATE_CLOSED = 4;
+const STATE_SHUT = 1;
+const STATE_CLOSING = 2;
+const STATE_CLOSED = 3;
 
 // What is open on each loop: closing the loop closes it.
 const openEndpoints = new WeakMap<LoopCore, Set<NodeEndpoint>>();
@@ -122,18 +121,6 @@ export class NodeEndpoint implements Carrier {
 
   flush(): void {
     // Nothing waits for the end of a turn.
-  }
-
-  lend(): void {
-    if (this.#state === STATE_OPEN) this.#state = STATE_LENT;
-  }
-
-  takeBack(): void {
-    if (this.#state === STATE_LENT) this.#state = STATE_OPEN;
-  }
-
-  get isLent(): boolean {
-    return this.#state === STATE_LENT;
   }
 
   // Closing

@@ -1,13 +1,18 @@
 // The callback interface beneath streams: a protocol is told what happens on a transport.
 import { Deque } from '../base/deque.js';
 import { InvalidStateError, invalidArgType, outOfRange } from '../base/errors.js';
-import { validateInteger, validateObject } from '../base/validate.js';
+import { validateInstance, validateInteger, validateObject } from '../base/validate.js';
 import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { ContextSnapshot } from '../core/context.js';
+import type { LoopCore } from '../core/loop.js';
+import { Future } from '../task/future.js';
+import { awaitNatively } from '../task/native-await.js';
 import { NO_BYTES, type Writable } from './bytes.js';
 import type { Carrier } from './carrier.js';
 import type { ConnectionOwner, EndpointSink, SocketAddress } from './endpoint.js';
 import { bufferLimits, type BufferLimits } from './limits.js';
+import { TlsEndpoint, type TlsInfo } from './tls-endpoint.js';
+import { tlsSide, type StartTlsOptions, type TlsSide } from './tls-options.js';
 
 /**
  * What a connection calls. All methods run from the ready queue: never inside a call of the
@@ -118,12 +123,11 @@ export class Transport implements EndpointSink {
   }
 
   /** Tells the protocol that the connection is there. @internal */
-  _begin(): this {
+  _begin(): void {
     this.#schedule((target) => {
       target.connectionMade?.(this);
       this.#receive();
     });
-    return this;
   }
 
   /** Who hears of this connection. */
@@ -154,7 +158,7 @@ export class Transport implements EndpointSink {
     const endpoint = this.#endpoint;
     if (!endpoint.isWritable) {
       if (!endpoint.isClosing && endpoint.error === null) {
-        throw new InvalidStateError('write() was called after writeEof()');
+        throw new InvalidStateError('write() was called after writeEof(), or before TLS was there');
       }
       return;
     }
@@ -220,6 +224,22 @@ export class Transport implements EndpointSink {
     else carrier.startReceiving();
   }
 
+  /** Puts TLS around what carries the bytes; `onHandshake` must not call user code. @internal */
+  _secure(side: TlsSide, onHandshake: (error: Error | null) => void): void {
+    const received = [...(this.#held ?? [])];
+    this.#held = null;
+    const endpoint = new TlsEndpoint(this.#endpoint, side, onHandshake);
+    this.#endpoint = endpoint;
+    endpoint.sink = this;
+    this.#receive();
+    endpoint.begin(received);
+  }
+
+  /** What the TLS handshake has settled; null without TLS. Still there after the connection was closed. */
+  get tls(): TlsInfo | null {
+    return this.#endpoint instanceof TlsEndpoint ? this.#endpoint.info : null;
+  }
+
   /** Closes after everything written is sent. Idempotent. */
   close(): void {
     this.#endpoint.close();
@@ -279,7 +299,12 @@ export class Transport implements EndpointSink {
 
   /** @internal */
   onData(chunk: Buffer): void {
-    this.#schedule((protocol) => this.#deliver(protocol, chunk));
+    const endpoint = this.#endpoint;
+    this.#schedule((protocol) => {
+      // Whoever asked for TLS meanwhile did not mean these bytes to be read as they are.
+      if (this.#endpoint === endpoint) this.#deliver(protocol, chunk);
+      else (this.#endpoint as TlsEndpoint).receive(chunk);
+    });
   }
 
   /** @internal */
@@ -366,6 +391,49 @@ export class Transport implements EndpointSink {
       this.#isLost = true;
       protocol.connectionLost?.(this.#endpoint.error);
     });
+  }
+}
+
+/** See `EventLoop.startTls`. @internal */
+export function startTransportTls(
+  loop: LoopCore,
+  transport: Transport,
+  protocol: AnyProtocol,
+  options: StartTlsOptions,
+): Future<Transport> {
+  validateInstance('transport', transport, Transport);
+  validateObject('protocol', protocol);
+  const side = tlsSide(options, transport.info.peer?.address ?? '');
+  if (transport.isClosing()) {
+    throw new InvalidStateError('startTls() was called on a transport that is closed');
+  }
+  const secured = new Securing(loop, transport);
+  transport.setProtocol(protocol);
+  transport._secure(side, (error) => {
+    if (secured.done()) return;
+    if (error === null) secured.setResult(transport);
+    else secured.setException(error);
+  });
+  return secured;
+}
+
+/** A handshake; cancelling it resets the connection. */
+class Securing extends Future<Transport> {
+  declare readonly _transport: Transport;
+
+  static {
+    awaitNatively(this.prototype);
+  }
+
+  constructor(loop: LoopCore, transport: Transport) {
+    super(loop);
+    this._transport = transport;
+  }
+
+  override cancel(reason?: unknown): boolean {
+    if (!super.cancel(reason)) return false;
+    this._transport.abort();
+    return true;
   }
 }
 

@@ -72,15 +72,11 @@ export class FileSender {
 
   /** How many bytes were sent. */
   *steps(): Steps<number> {
-    const carrier = this.#carrier;
-    this.#check();
-    carrier.lend();
     try {
       yield* this.#drain();
       if (!(yield* this.#sendByKernel())) yield* this.#copy();
       return this.#sent;
     } finally {
-      carrier.takeBack();
       // Whoever reads on finds what was not sent. A pipe has moved by itself.
       if (this.#isRegular) binding.seek(this.#fd, this.#begin + this.#sent);
     }

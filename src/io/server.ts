@@ -33,6 +33,7 @@ import { bufferLimits, validateStreamOptions, type StreamOptions } from './limit
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { Stream } from './stream.js';
+import { serverSide, type TlsServerOptions, type TlsSide } from './tls-options.js';
 import { Once } from './waiters.js';
 
 /** Where and how to listen. */
@@ -47,6 +48,11 @@ export interface ListenOptions extends StreamOptions {
   reusePort?: boolean;
   /** Sends small writes at once (TCP_NODELAY). @defaultValue true */
   noDelay?: boolean;
+  /**
+   * Serves over TLS, with options as of Node's `tls.createServer()`: at least a key and a certificate. A handshake
+   * that fails closes the connection, and is reported in debug mode only. @defaultValue no TLS
+   */
+  tls?: TlsServerOptions;
 }
 
 /**
@@ -416,6 +422,26 @@ function start(loop: LoopCore, options: ListenOptions, make: () => Server): Futu
   return future;
 }
 
+function tlsSideOf({ tls }: ListenOptions): TlsSide | null {
+  return tls === undefined ? null : serverSide(tls);
+}
+
+// Serves a connection, at once or after its handshake.
+function begin(
+  loop: LoopCore,
+  side: TlsSide | null,
+  connection: Stream | Transport,
+  serve: () => void,
+): void {
+  if (side === null) return serve();
+  connection._secure(side, (error) => {
+    if (error === null) return serve();
+    // Whoever looks for open ports makes one fail, so it is no news.
+    if (!loop.debug) return;
+    loop.callExceptionHandler({ message: 'A TLS handshake failed', exception: error, transport: connection });
+  });
+}
+
 // A generator is stepped as it is; an async function must start inside of its task.
 function startHandler(handler: ConnectionHandler, stream: Stream): Coroutine<unknown> {
   return isGeneratorFunction(handler)
@@ -463,14 +489,17 @@ export function serveStreams(
   options: ListenOptions,
 ): Future<Server> {
   validateFunction('handler', handler);
+  const side = tlsSideOf(options);
   return start(loop, options, () => {
     const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
       const stream = new Stream(new Endpoint(loop, slot), limits, this);
-      const begin = (): Task<unknown> => createTaskOn(loop, startHandler(handler, stream));
-      // Handlers run in the context of listen(), not in that of the loop.
-      const task = context === null ? begin() : context.runInAsyncScope(begin);
-      task._addHandle(new HandlerEnd(task, stream));
+      const startTask = (): Task<unknown> => createTaskOn(loop, startHandler(handler, stream));
+      begin(loop, side, stream, () => {
+        // Handlers run in the context of listen(), not in that of the loop.
+        const task = context === null ? startTask() : context.runInAsyncScope(startTask);
+        task._addHandle(new HandlerEnd(task, stream));
+      });
       return stream;
     });
   });
@@ -483,11 +512,14 @@ export function serveProtocols(
   options: ListenOptions,
 ): Future<Server> {
   validateFunction('protocolFactory', factory);
+  const side = tlsSideOf(options);
   return start(loop, options, () => {
     const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
       const protocol = makeProtocol(factory, context);
-      return new Transport(new Endpoint(loop, slot), protocol, context, limits, this)._begin();
+      const transport = new Transport(new Endpoint(loop, slot), protocol, context, limits, this);
+      begin(loop, side, transport, () => transport._begin());
+      return transport;
     });
   });
 }

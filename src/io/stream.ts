@@ -5,7 +5,7 @@ import { validateBoolean, validateInteger, validateObject } from '../base/valida
 import type { Awaitable } from '../task/awaitable.js';
 import { isSteppingGenerator } from '../task/current.js';
 import { Future } from '../task/future.js';
-import { operate } from '../task/operation.js';
+import { operate, type Steps } from '../task/operation.js';
 import { sleepOn } from '../task/sleep.js';
 import { NO_BYTES, toBytes, type Writable } from './bytes.js';
 import type { Carrier } from './carrier.js';
@@ -16,6 +16,8 @@ import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { FileSender, validateSendFile, type OpenFile, type SendFileOptions } from './send-file.js';
 import { UnreadBytes } from './unread.js';
+import { TlsEndpoint, type TlsInfo } from './tls-endpoint.js';
+import { tlsSide, type StartTlsOptions, type TlsSide } from './tls-options.js';
 import { Once, Waiters } from './waiters.js';
 import { webStreamsOf, type WebStreams } from './web-streams.js';
 
@@ -57,6 +59,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #drainers: Waiters | null = null;
   #drainCount = 0;
   #lateWrites = 0;
+  #isSendingFile = false;
   #closed: Once | null = null;
   readonly #owner: ConnectionOwner | null;
 
@@ -264,7 +267,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    */
   write(data: Writable): boolean {
     const endpoint = this.#endpoint;
-    if (!endpoint.isWritable) return this.#writeLate();
+    if (!endpoint.isWritable || this.#isSendingFile) return this.#writeLate();
     endpoint.write(data);
     return endpoint.bufferedBytes <= this.#limits.high;
   }
@@ -273,7 +276,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     const endpoint = this.#endpoint;
     if (!endpoint.isClosing && endpoint.error === null) {
       throw new InvalidStateError(
-        `write() was called ${endpoint.isLent ? 'during sendFile' : 'after closeWrite'}()`,
+        `write() was called ${this.#isSendingFile ? 'during sendFile()' : 'after closeWrite(), or before TLS was there'}`,
       );
     }
     if (endpoint.loop.debug) throw new InvalidStateError('write() was called on a closed stream');
@@ -379,13 +382,21 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   sendFile(file: OpenFile, options: SendFileOptions = {}): Awaitable<number> {
     const fd = validateSendFile(file, options);
     const endpoint = this.#endpoint;
+    if (this.#isSendingFile) throw new InvalidStateError('sendFile() was called while it sends another file');
     if (!endpoint.isWritable && !endpoint.isClosing && endpoint.error === null) {
-      throw new InvalidStateError(
-        `sendFile() was called ${endpoint.isLent ? 'twice' : 'after closeWrite()'}`,
-      );
+      throw new InvalidStateError('sendFile() was called after closeWrite(), or before TLS was there');
     }
     const sender = new FileSender(endpoint, () => this.#waitForRoom(), fd, options);
-    return operate(endpoint.loop, sender.steps());
+    return operate(endpoint.loop, this.#lendTo(sender));
+  }
+
+  *#lendTo(sender: FileSender): Steps<number> {
+    this.#isSendingFile = true;
+    try {
+      return yield* sender.steps();
+    } finally {
+      this.#isSendingFile = false;
+    }
   }
 
   /**
@@ -393,11 +404,91 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    *
    * Suspends: never.
    *
-   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a file is being sent.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a file is being sent, or over TLS, which has no half-closed
+   *   connections.
    */
   closeWrite(): void {
-    if (this.#endpoint.isLent) throw new InvalidStateError('closeWrite() was called during sendFile()');
+    if (this.#isSendingFile) throw new InvalidStateError('closeWrite() was called during sendFile()');
     this.#endpoint.shutdown();
+  }
+
+  /** As {@link Stream.closeWrite}; over TLS it is the whole stream that ends. @internal */
+  _endWriting(): void {
+    if (this.tls === null) this.closeWrite();
+    else void this.close();
+  }
+
+  // TLS
+
+  /**
+   * Goes on over TLS, in place: what is written and read from then on is encrypted. What was received
+   * already and not read is taken for the beginning of the handshake. Nobody may write until it is over.
+   *
+   * Suspends: always. A cancel point; cancelling resets the connection.
+   *
+   * @param options - What `tls.connect()` of Node takes, or with `isServer` what `tls.createServer()` takes, and
+   *   the timeouts. A client has to say as `servername` who it talks to; else the certificate is compared with the
+   *   peer's address. Servers should pass the same object for every connection.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong; and what Node
+   *   throws for those it takes.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - somebody reads, or this side has ended.
+   * @throws (rejects) what Node has for a handshake that fails; {@link TimeoutError} `ETIMEDOUT`;
+   *   {@link SystemError} `ECONNRESET` - the connection broke.
+   * @example
+   * ```ts
+   * async function submit(stream: Stream) {
+   *   stream.write('STARTTLS\r\n');
+   *   await stream.readLine();
+   *   await stream.startTls({ servername: 'mail.example' });
+   *   console.log(stream.tls?.protocol);
+   * }
+   * ```
+   * @source CPython 3.13 `StreamWriter.start_tls`. Differs: unread bytes never come through as if they were
+   *   encrypted.
+   */
+  startTls(options: StartTlsOptions = {}): Awaitable<void> {
+    const side = tlsSide(options, this.info.peer?.address ?? '');
+    return operate(this.#endpoint.loop, this.#startTls(side));
+  }
+
+  *#startTls(side: TlsSide): Steps<void> {
+    yield* this.drain();
+    if (!this.#endpoint.isWritable) throw new InvalidStateError('startTls() was called after closeWrite()');
+    if (this.#isMoreWanted()) {
+      throw new InvalidStateError('startTls() was called while a task waits for bytes of this stream');
+    }
+    const handshake = new Future<void>(this.#endpoint.loop);
+    this._secure(side, (error) => {
+      if (handshake.done()) return;
+      if (error === null) handshake.setResult();
+      else handshake.setException(error);
+    });
+    try {
+      yield* handshake;
+    } catch (error) {
+      this.abort();
+      throw error;
+    }
+  }
+
+  /** Puts TLS around what carries the bytes; `onHandshake` must not call user code. @internal */
+  _secure(side: TlsSide, onHandshake: (error: Error | null) => void): void {
+    const unread = this.#unread;
+    const received = unread === null ? [] : [unread.take(unread.sizeBytes)];
+    this.#unread = null;
+    this.#isPaused = false;
+    const endpoint = new TlsEndpoint(this.#endpoint, side, onHandshake);
+    this.#endpoint = endpoint;
+    endpoint.sink = this;
+    endpoint.startReceiving();
+    endpoint.begin(received);
+    // The end that came before the handshake is that of the connection.
+    if (this.#isEnded) endpoint.onWireEnd();
+  }
+
+  /** What the TLS handshake has settled; null without TLS, or before that. Still there after the stream was closed. */
+  get tls(): TlsInfo | null {
+    return this.#endpoint instanceof TlsEndpoint ? this.#endpoint.info : null;
   }
 
   // Closing

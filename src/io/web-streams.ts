@@ -6,7 +6,7 @@ import type { Awaitable } from '../task/awaitable.js';
 export interface WebSource {
   read(): Awaitable<Buffer>;
   send(data: Uint8Array): Awaitable<void>;
-  closeWrite(): void;
+  _endWriting(): void;
   close(): unknown;
   abort(): void;
 }
@@ -40,7 +40,7 @@ export function webStreamsOf(stream: WebSource): WebStreams {
   const writable = new WritableStream<Uint8Array>({
     write: async (chunk) => await stream.send(chunk),
     close() {
-      stream.closeWrite();
+      stream._endWriting();
       endOne();
     },
     abort: () => stream.abort(),
