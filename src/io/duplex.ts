@@ -15,7 +15,7 @@ export interface DuplexSource {
   read(): Awaitable<Buffer>;
   writev(pieces: Iterable<Uint8Array>): boolean;
   drain(): Awaitable<void>;
-  _endWriting(): void;
+  _endWriting(): Awaitable<void> | null;
   close(): unknown;
   abort(): void;
   setNoDelay(on: boolean): unknown;
@@ -141,8 +141,9 @@ export class StreamDuplex extends Duplex {
 
   /** @internal */
   override _final(done: Done): void {
-    this.#stream._endWriting();
-    done();
+    const ended = this.#stream._endWriting();
+    if (ended === null) done();
+    else void ended.then(() => done());
   }
 
   /** @internal */

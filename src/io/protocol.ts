@@ -404,9 +404,7 @@ export function startTransportTls(
   validateInstance('transport', transport, Transport);
   validateObject('protocol', protocol);
   const side = tlsSide(options, transport.info.peer?.address ?? '');
-  if (transport.isClosing()) {
-    throw new InvalidStateError('startTls() was called on a transport that is closed');
-  }
+  if (transport.isClosing()) throw new InvalidStateError('startTls() was called after close()');
   const secured = new Securing(loop, transport);
   transport.setProtocol(protocol);
   transport._secure(side, (error) => {

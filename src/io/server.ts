@@ -400,15 +400,20 @@ function openListeners(loop: LoopCore, addresses: readonly string[], options: Li
   }
 }
 
-function start(loop: LoopCore, options: ListenOptions, make: () => Server): Future<Server> {
+function start(
+  loop: LoopCore,
+  options: ListenOptions,
+  make: (side: TlsSide | null) => Server,
+): Future<Server> {
   validate(options);
+  const side = options.tls === undefined ? null : serverSide(options.tls);
   loop._openSlabs();
   const future = new Acquisition<Server>(loop, (server) => void server.close());
   const begin = (addresses: readonly string[]): void => {
     if (future.done()) return;
     try {
       const slots = openListeners(loop, addresses, options);
-      const server = make();
+      const server = make(side);
       for (const slot of slots) server._listen(slot);
       future.setResult(server);
     } catch (error) {
@@ -420,10 +425,6 @@ function start(loop: LoopCore, options: ListenOptions, make: () => Server): Futu
   else if (isIP(options.host) !== 0) loop.callSoon(begin, [options.host]);
   else resolveOn(loop, options.host, begin, (error) => void (future.done() || future.setException(error)));
   return future;
-}
-
-function tlsSideOf({ tls }: ListenOptions): TlsSide | null {
-  return tls === undefined ? null : serverSide(tls);
 }
 
 // Serves a connection, at once or after its handshake.
@@ -489,8 +490,7 @@ export function serveStreams(
   options: ListenOptions,
 ): Future<Server> {
   validateFunction('handler', handler);
-  const side = tlsSideOf(options);
-  return start(loop, options, () => {
+  return start(loop, options, (side) => {
     const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
       const stream = new Stream(new Endpoint(loop, slot), limits, this);
@@ -512,8 +512,7 @@ export function serveProtocols(
   options: ListenOptions,
 ): Future<Server> {
   validateFunction('protocolFactory', factory);
-  const side = tlsSideOf(options);
-  return start(loop, options, () => {
+  return start(loop, options, (side) => {
     const limits = bufferLimits(options);
     return new Server(loop, function serve(slot, context) {
       const protocol = makeProtocol(factory, context);

@@ -412,10 +412,11 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
     this.#endpoint.shutdown();
   }
 
-  /** As {@link Stream.closeWrite}; over TLS it is the whole stream that ends. @internal */
-  _endWriting(): void {
-    if (this.tls === null) this.closeWrite();
-    else void this.close();
+  /** As {@link Stream.closeWrite}; over TLS it is the whole stream that ends, which takes time. @internal */
+  _endWriting(): Awaitable<void> | null {
+    if (this.tls !== null) return this.close();
+    this.closeWrite();
+    return null;
   }
 
   // TLS

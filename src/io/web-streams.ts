@@ -6,7 +6,7 @@ import type { Awaitable } from '../task/awaitable.js';
 export interface WebSource {
   read(): Awaitable<Buffer>;
   send(data: Uint8Array): Awaitable<void>;
-  _endWriting(): void;
+  _endWriting(): Awaitable<void> | null;
   close(): unknown;
   abort(): void;
 }
@@ -39,8 +39,8 @@ export function webStreamsOf(stream: WebSource): WebStreams {
   );
   const writable = new WritableStream<Uint8Array>({
     write: async (chunk) => await stream.send(chunk),
-    close() {
-      stream._endWriting();
+    async close() {
+      await stream._endWriting();
       endOne();
     },
     abort: () => stream.abort(),
