@@ -12,42 +12,53 @@ export interface WireOwner {
   onWireClosed(): void;
 }
 
-// So much is read ahead, and may be unsent before TLS has to wait.
+// So much may be unsent before TLS has to wait.
 const HIGH_WATER_MARK_BYTES = 65536;
 
-/** @internal */
+/**
+ * The queues of a Duplex would cost a tenth of all that TLS does, and are not needed: TLS starts no write before
+ * the last one is through, and takes all that comes until it says stop. So bytes go straight through.
+ *
+ * @internal
+ */
 export class Wire extends Duplex implements EndpointSink {
   readonly #carrier: Carrier;
   readonly #owner: WireOwner;
-  // Tells TLS that it may go on writing.
-  #onSent: Done | null = null;
+  // What tells TLS that its writes are through, while the carrier has no room.
+  #waiting: Done[] = [];
 
   constructor(carrier: Carrier, owner: WireOwner) {
-    super({ highWaterMark: HIGH_WATER_MARK_BYTES });
+    super();
     this.#carrier = carrier;
     this.#owner = owner;
     carrier.sink = this;
   }
 
-  override _read(): void {
+  override resume(): this {
     this.#carrier.startReceiving();
+    return this;
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    this.#carrier.write(chunk);
-    this.#awaitRoom(done);
+  override pause(): this {
+    this.#carrier.stopReceiving();
+    return this;
   }
 
-  override _writev(pieces: { chunk: Buffer }[], done: Done): void {
-    for (const { chunk } of pieces) this.#carrier.write(chunk);
-    this.#awaitRoom(done);
+  override cork(): void {
+    // The pieces of one write leave together anyway.
   }
 
-  #awaitRoom(done: Done): void {
+  override uncork(): void {
+    // See cork().
+  }
+
+  override write(chunk: Buffer, done: unknown): boolean {
     const carrier = this.#carrier;
+    if (carrier.isWritable) carrier.write(chunk);
     if (carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) carrier.flush();
-    if (carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) this.#onSent = done;
-    else done();
+    if (carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) this.#waiting.push(done as Done);
+    else (done as Done)();
+    return true;
   }
 
   override _final(done: Done): void {
@@ -64,7 +75,7 @@ export class Wire extends Duplex implements EndpointSink {
 
   onData(chunk: Buffer): void {
     try {
-      if (!this.push(chunk)) this.#carrier.stopReceiving();
+      this.emit('data', chunk);
     } catch (error) {
       // Of a function among the options of TLS.
       this.#owner.onWireError(error as Error);
@@ -73,14 +84,12 @@ export class Wire extends Duplex implements EndpointSink {
 
   onEnd(): void {
     this.#owner.onWireEnd();
-    this.push(null);
+    this.emit('end');
   }
 
   onDrain(): void {
-    const done = this.#onSent;
-    if (done === null || this.#carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) return;
-    this.#onSent = null;
-    done();
+    if (this.#waiting.length === 0 || this.#carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) return;
+    for (const done of this.#waiting.splice(0)) done();
   }
 
   onError(error: Error): void {
