@@ -30,7 +30,8 @@
           "sources": [
             "<!@(node -p \"require('./native/sources.json').linux.join(' ')\")",
           ],
-          "ldflags": ["-Wl,--gc-sections", "-Wl,-z,now"],
+          # Never unloaded: threads of the resolver may return when every loop is gone.
+          "ldflags": ["-Wl,--gc-sections", "-Wl,-z,now", "-Wl,-z,nodelete"],
         }],
       ],
     },

@@ -11,6 +11,8 @@
 #include <cstdint>
 #include <memory>
 #include <new>
+#include <string>
+#include <utility>
 
 #include "abi.h"
 #include "clock.h"
@@ -18,6 +20,8 @@
 #include "host.h"
 #include "mailbox.h"
 #include "notifiers.h"
+#include "resolver.h"
+#include "sys/names.h"
 #include "sys/socket.h"
 
 namespace evloop {
@@ -31,6 +35,7 @@ struct Instance {
   // The host refers to the engine, so it is declared later and destroyed first.
   Engine engine;
   std::unique_ptr<Host> host;
+  std::unique_ptr<Resolver> resolver;  // Null until the first look-up.
   // Weak while the loop does not run.
   napi_ref turn = nullptr;      // The function to call.
   napi_ref resource = nullptr;  // Its async resource.
@@ -98,6 +103,7 @@ void CloseInstance(Instance* instance) {
   if (instance->is_closing) return;
   instance->is_closing = true;
   UnregisterNotifier(instance->notifier);
+  instance->resolver.reset();
   // The host lets go of the poller's descriptor before the engine closes it.
   instance->host->Close(OnHostClosed, instance);
   instance->engine.Close();
@@ -154,6 +160,17 @@ struct Call {
   void Text(size_t index, char* text, size_t capacity) const {
     text[0] = '\0';
     napi_get_value_string_latin1(env, arguments[index], text, capacity, nullptr);
+  }
+
+  // False when the argument is no string.
+  bool String(size_t index, std::string* text) const {
+    size_t size = 0;
+    if (napi_get_value_string_utf8(env, arguments[index], nullptr, 0, &size) != napi_ok)
+      return false;
+    text->resize(size);
+    // The terminating NUL goes where the string has its own.
+    napi_get_value_string_utf8(env, arguments[index], &(*text)[0], size + 1, nullptr);
+    return true;
   }
 
   // The bytes of a Uint8Array.
@@ -334,6 +351,102 @@ napi_value Descriptor(napi_env env, napi_callback_info info) {
   return call.Int(call.instance->engine.Descriptor(call.Uint(0), call.Uint(1)));
 }
 
+// openResolver(threads): comes before the following calls.
+napi_value OpenResolver(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  Resolver::Settings settings;
+  settings.threads = call.Uint(0);
+  settings.notify = Notify;
+  settings.notify_id = call.instance->notifier;
+  call.instance->resolver = std::make_unique<Resolver>(settings);
+  return nullptr;
+}
+
+// lookUp(id, host or null, service or null, family, type, protocol, flags) -> 0 or -errno
+napi_value LookUpAddresses(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  auto lookup = std::make_unique<Lookup>();
+  lookup->id = call.Uint(0);
+  lookup->has_host = call.String(1, &lookup->host);
+  lookup->has_service = call.String(2, &lookup->service);
+  lookup->family = call.Uint(3);
+  lookup->type = static_cast<SocketType>(call.Uint(4));
+  lookup->protocol = static_cast<int32_t>(call.Uint(5));
+  lookup->flags = call.Uint(6);
+  return call.Int(call.instance->resolver->Add(std::move(lookup)));
+}
+
+// lookUpName(id, address, port as text, flags) -> 0 or -errno
+napi_value LookUpName(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  auto lookup = std::make_unique<Lookup>();
+  lookup->id = call.Uint(0);
+  lookup->is_reverse = true;
+  call.String(1, &lookup->host);
+  call.String(2, &lookup->service);
+  lookup->flags = call.Uint(3);
+  return call.Int(call.instance->resolver->Add(std::move(lookup)));
+}
+
+// dropLookup(id) -> whether it was forgotten before a thread began it
+napi_value DropLookup(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  napi_value result = nullptr;
+  napi_get_boolean(env, call.instance->resolver->Drop(call.Uint(0)), &result);
+  return result;
+}
+
+// Appends to an array that is being made.
+class List {
+ public:
+  explicit List(const Call& call) : call_(call) { napi_create_array(call.env, &array_); }
+  void Add(napi_value value) { napi_set_element(call_.env, array_, size_++, value); }
+  void Add(int32_t value) { Add(call_.Int(value)); }
+  void Add(const std::string& text) {
+    napi_value value = nullptr;
+    napi_create_string_utf8(call_.env, text.data(), text.size(), &value);
+    Add(value);
+  }
+  napi_value array() const { return array_; }
+
+ private:
+  const Call& call_;
+  napi_value array_ = nullptr;
+  uint32_t size_ = 0;
+};
+
+// takeLookup() -> undefined, or [id, status, host, service] of a reverse look-up, or
+// [id, status, (family, type, protocol, canonical name, address, port) ...]
+napi_value TakeLookup(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  const std::unique_ptr<Lookup> lookup = call.instance->resolver->Take();
+  if (lookup == nullptr) return nullptr;
+  List list(call);
+  napi_value id = nullptr;
+  napi_create_uint32(env, lookup->id, &id);
+  list.Add(id);
+  list.Add(lookup->status);
+  if (lookup->is_reverse) {
+    list.Add(lookup->host);
+    list.Add(lookup->service);
+    return list.array();
+  }
+  for (const FoundAddress& found : lookup->addresses) {
+    list.Add(static_cast<int32_t>(found.family));
+    list.Add(static_cast<int32_t>(found.type));
+    list.Add(found.protocol);
+    list.Add(found.canonical_name);
+    list.Add(found.address);
+    list.Add(static_cast<int32_t>(found.port));
+  }
+  return list.array();
+}
+
 // Functions of the module.
 
 // The caller keeps `turn` and `resource` alive as long as the answer.
@@ -400,6 +513,11 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"setNoDelay", nullptr, SetNoDelay, nullptr, nullptr, nullptr, napi_default, raw},
       {"setKeepAlive", nullptr, SetKeepAlive, nullptr, nullptr, nullptr, napi_default, raw},
       {"descriptor", nullptr, Descriptor, nullptr, nullptr, nullptr, napi_default, raw},
+      {"openResolver", nullptr, OpenResolver, nullptr, nullptr, nullptr, napi_default, raw},
+      {"lookUp", nullptr, LookUpAddresses, nullptr, nullptr, nullptr, napi_default, raw},
+      {"lookUpName", nullptr, LookUpName, nullptr, nullptr, nullptr, napi_default, raw},
+      {"dropLookup", nullptr, DropLookup, nullptr, nullptr, nullptr, napi_default, raw},
+      {"takeLookup", nullptr, TakeLookup, nullptr, nullptr, nullptr, napi_default, raw},
       {"notifierId", nullptr, nullptr, nullptr, nullptr, notifier, napi_default, nullptr},
   };
   napi_define_properties(env, object, sizeof(properties) / sizeof(properties[0]), properties);

@@ -3,7 +3,9 @@ import { FatalError, InvalidStateError, invalidArgType } from './base/errors.js'
 import { validateFunction } from './base/validate.js';
 import { LoopCore, runningLoop, type LoopOptions } from './core/loop.js';
 import { openMailbox, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
+import type { AddressAndPort, AddressInfo, AddressOptions, NameFlag, NameInfo } from './io/address-query.js';
 import { connectProtocol, type ConnectOptions } from './io/connect.js';
+import { getAddrInfoOn, getNameInfoOn } from './io/names.js';
 import { startTransportTls, type AnyProtocol, type Transport } from './io/protocol.js';
 import { serveProtocols, type ListenOptions, type Server } from './io/server.js';
 import type { StartTlsOptions } from './io/tls-options.js';
@@ -267,6 +269,60 @@ export class EventLoop extends LoopCore {
   createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();
     return serveProtocols(this, protocolFactory, options);
+  }
+
+  // Names
+
+  /**
+   * Asks the system for the addresses of a name, see getaddrinfo(3), in a thread of this loop's own:
+   * `dnsThreads` of the loop's options says how many there may be. Equal questions at the same time share
+   * one look-up.
+   *
+   * Suspends: unless `host` is numeric. A cancel point; the thread finishes on its own, and nobody hears of it.
+   *
+   * @param host - A name or numeric address; null for this machine, or with the flag `passive` for every
+   *   address of it.
+   * @param port - 0 ... 65535, or the name of a service; null for port 0.
+   * @returns The addresses in the system's order (RFC 6724), one entry for each type of socket.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @throws {@link SystemError} (rejects) `ENOTFOUND`, `EAI_AGAIN` ... - as `dns.lookup()` of Node, with
+   *   the `hostname`.
+   * @example
+   * ```ts
+   * const [first] = await loop.getAddrInfo('localhost', 80, { type: 'stream' });
+   * console.log(first?.address, first?.port);
+   * ```
+   * @source CPython 3.13 `loop.getaddrinfo`. Differs: numeric hosts need no thread.
+   */
+  getAddrInfo(
+    host: string | null,
+    port: number | string | null = null,
+    options: AddressOptions = {},
+  ): Future<AddressInfo[]> {
+    this._checkOpen();
+    return getAddrInfoOn(this, host, port, options);
+  }
+
+  /**
+   * Asks the system for the names of an address and a port, see getnameinfo(3), as {@link getAddrInfo}.
+   *
+   * Suspends: unless both are to be numeric. A cancel point.
+   *
+   * @param where - A numeric address and its port.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @throws {@link SystemError} (rejects) `ENOTFOUND` ... - there is no name and the flag `nameRequired`.
+   * @example
+   * ```ts
+   * const { host } = await loop.getNameInfo({ address: '127.0.0.1', port: 80 });
+   * console.log(host);
+   * ```
+   * @source CPython 3.13 `loop.getnameinfo`
+   */
+  getNameInfo(where: AddressAndPort, flags: readonly NameFlag[] = []): Future<NameInfo> {
+    this._checkOpen();
+    return getNameInfoOn(this, where, flags);
   }
 
   /**

@@ -28,9 +28,19 @@ export type { ExceptionHandler, LoopOptions, SlowCallback } from './core/loop.js
 export { FifoPolicy, type SchedulingPolicy } from './core/policy.js';
 export type { RemoteResult } from './core/remote-calls.js';
 export { LoopRemote, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
+export type { Resolver } from './core/resolver.js';
 export type { LoopStatistics } from './core/statistics.js';
 export { TimerHandle } from './core/timers.js';
 export { EventLoop, type SwallowedCancel } from './event-loop.js';
+export type {
+  AddressAndPort,
+  AddressFlag,
+  AddressInfo,
+  AddressOptions,
+  NameFlag,
+  NameInfo,
+  SocketType,
+} from './io/address-query.js';
 export type { Writable } from './io/bytes.js';
 export type { ConnectOptions } from './io/connect.js';
 export type { DuplexOptions, StreamDuplex } from './io/duplex.js';

@@ -234,6 +234,20 @@ export class FatalError extends Error {
   }
 }
 
+/** What a failed operation was about. */
+interface ErrorPlace {
+  address?: string;
+  port?: number;
+  hostname?: string;
+}
+
+// Numbers of libuv, the same on every system.
+/** There is no address of the family that is asked for. @internal */
+export const EAI_ADDRFAMILY = -3000;
+/** There is no such name, as with EAI_NODATA; Node calls both ENOTFOUND. @internal */
+export const EAI_NONAME = -3008;
+const EAI_NODATA = -3007;
+
 /** A failed operation of the operating system; has the properties of Node's own system errors. */
 export class SystemError extends Error {
   static {
@@ -249,24 +263,23 @@ export class SystemError extends Error {
   declare readonly address?: string;
   /** The port concerned. */
   declare readonly port?: number;
+  /** The name concerned. */
+  declare readonly hostname?: string;
 
-  constructor(
-    errno: number,
-    syscall: string,
-    where: { address?: string; port?: number } = {},
-    text?: string,
-  ) {
-    const [code, meaning] = getSystemErrorMap().get(errno) ?? [`UNKNOWN_${String(-errno)}`, 'unknown error'];
+  constructor(errno: number, syscall: string, where: ErrorPlace = {}, text?: string) {
+    const [name, meaning] = getSystemErrorMap().get(errno) ?? [`UNKNOWN_${String(-errno)}`, 'unknown error'];
+    const code = errno === EAI_NONAME || errno === EAI_NODATA ? 'ENOTFOUND' : name;
     super(`${syscall} ${code}${describePlace(where)}: ${text ?? meaning}`);
     this.code = code;
     this.errno = errno;
     this.syscall = syscall;
     if (where.address !== undefined) this.address = where.address;
     if (where.port !== undefined) this.port = where.port;
+    if (where.hostname !== undefined) this.hostname = where.hostname;
   }
 }
 
-function describePlace({ address, port }: { address?: string; port?: number }): string {
+function describePlace({ hostname, address = hostname, port }: ErrorPlace): string {
   if (address === undefined) return '';
   return port === undefined ? ` ${address}` : ` ${address}:${String(port)}`;
 }
@@ -276,17 +289,13 @@ function describePlace({ address, port }: { address?: string; port?: number }): 
  *
  * @param errno - The system's number, negative, as completions carry it.
  * @param syscall - What was called: `'connect'`.
- * @param where - The address concerned, if there is one.
+ * @param where - The address or name concerned, if there is one.
  * @example
  * ```ts
  * throw systemError(-111, 'connect', { address: '127.0.0.1', port: 80 }); // connect ECONNREFUSED 127.0.0.1:80
  * ```
  */
-export function systemError(
-  errno: number,
-  syscall: string,
-  where?: { address?: string; port?: number },
-): SystemError {
+export function systemError(errno: number, syscall: string, where?: ErrorPlace): SystemError {
   return new SystemError(errno, syscall, where);
 }
 

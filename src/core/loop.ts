@@ -24,6 +24,7 @@ import type { Handle } from './handle.js';
 import { CallbackHandle, listOf, noArgs } from './handle.js';
 import {
   DEFAULT_BUDGET_MS,
+  DEFAULT_DNS_THREADS,
   DEFAULT_MAX_BATCH,
   pickBackend,
   pickHost,
@@ -32,6 +33,7 @@ import {
 } from './options.js';
 import { describeHandle, originOf, recordOrigin } from './origin.js';
 import { FifoPolicy } from './policy.js';
+import type { Resolver } from './resolver.js';
 import { ReceiveMemory } from './receive-memory.js';
 import { takeStatistics, type LoopStatistics } from './statistics.js';
 import { TimerHandle, type TimerQueue } from './timers.js';
@@ -78,6 +80,10 @@ export class LoopCore implements BatchOwner {
   /** Counts tasks for statistics; set by the task room. @internal */
   _taskCount: () => number = () => 0;
 
+  /** Null for the system's. @internal */
+  readonly _resolver: Resolver | null;
+  /** @internal */
+  readonly _dnsThreads: number;
   /** @internal */
   readonly _rings: Rings;
   /** @internal */
@@ -123,6 +129,8 @@ export class LoopCore implements BatchOwner {
     this.debug = options.debug ?? process.env.EVLOOP_DEBUG === '1';
     this._hasTaskResources = options.asyncHooks ?? isTaskContextFree();
     this.#unhandled = options.unhandled ?? 'report';
+    this._resolver = options.resolver ?? null;
+    this._dnsThreads = options.dnsThreads ?? DEFAULT_DNS_THREADS;
     const backend = pickBackend(options.backend);
     this.#native = { backend, host: pickHost(options.host, backend) };
     this.#clock = options.clock ?? null;

@@ -9,6 +9,7 @@ import {
 } from '../base/validate.js';
 import type { Clock } from './clock.js';
 import type { SchedulingPolicy } from './policy.js';
+import type { Resolver } from './resolver.js';
 
 const BACKENDS = ['auto', 'epoll', 'poll'] as const;
 const HOSTS = ['auto', 'uv', 'thread'] as const;
@@ -55,10 +56,21 @@ export interface LoopOptions {
    * @defaultValue `'report'`
    */
   unhandled?: (typeof UNHANDLED)[number];
+  /**
+   * Finds the addresses of names for connections and servers. @defaultValue the system's, as
+   * `loop.getAddrInfo()`
+   */
+  resolver?: Resolver;
+  /**
+   * How many names the system looks up for this loop at the same time, 1 ... 64; each takes a thread.
+   * @defaultValue 2
+   */
+  dnsThreads?: number;
 }
 
 export const DEFAULT_BUDGET_MS = 0.05;
 export const DEFAULT_MAX_BATCH = 100_000;
+export const DEFAULT_DNS_THREADS = 2;
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong. @internal */
 export function validateLoopOptions(options: LoopOptions): void {
@@ -76,6 +88,8 @@ export function validateLoopOptions(options: LoopOptions): void {
   if (options.unhandled !== undefined) validateOneOf('options.unhandled', options.unhandled, UNHANDLED);
   if (options.budgetMs !== undefined) validateNumber('options.budgetMs', options.budgetMs, 0, 1000);
   if (options.maxBatch !== undefined) validateInteger('options.maxBatch', options.maxBatch, 1, 2 ** 31);
+  if (options.resolver !== undefined) validateMethods('options.resolver', options.resolver, ['getAddrInfo']);
+  if (options.dnsThreads !== undefined) validateInteger('options.dnsThreads', options.dnsThreads, 1, 64);
 }
 
 /** The poller, as the option or the environment says. @internal */

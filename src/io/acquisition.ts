@@ -1,8 +1,8 @@
 // The future of something that has to be given back.
 import type { Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
-import { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
+import { Request } from './request.js';
 
 /**
  * Gives its value back when the only task that waited for it was cancelled between the moment the
@@ -10,7 +10,7 @@ import { awaitNatively } from '../task/native-await.js';
  *
  * @internal
  */
-export class Acquisition<T> extends Future<T> {
+export class Acquisition<T> extends Request<T> {
   declare readonly _dispose: (value: T) => void;
   declare _waiters: number;
 

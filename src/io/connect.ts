@@ -115,7 +115,7 @@ class Connecting<T> extends Acquisition<T> {
     this.#flags = options.noDelay === false ? 0 : SOCKET_NO_DELAY;
     this.#making = making;
     this.#side = tlsSideOf(options);
-    resolveOn(
+    this._stop = resolveOn(
       loop,
       options.host ?? 'localhost',
       (addresses) => {

@@ -423,7 +423,10 @@ function start(
   // In a turn of its own, like everything that suspends: until then it can be cancelled.
   if (options.host === undefined) loop.callSoon(begin, ANY_ADDRESSES);
   else if (isIP(options.host) !== 0) loop.callSoon(begin, [options.host]);
-  else resolveOn(loop, options.host, begin, (error) => void (future.done() || future.setException(error)));
+  else {
+    const fail = (error: unknown): void => void (future.done() || future.setException(error));
+    future._stop = resolveOn(loop, options.host, begin, fail);
+  }
   return future;
 }
 

@@ -9,6 +9,18 @@ export interface SlotRef {
 /** [family (4 or 6), address, port]. */
 export type NativeAddress = readonly [number, string, number];
 
+/** [host, service, family (4, 6 or 0), SOCKET_*, protocol, LOOKUP_*]. */
+export type AddressQuery = readonly [string | null, string | null, number, number, number, number];
+
+/** [address, port as text, LOOKUP_*]. */
+export type NameQuery = readonly [string, string, number];
+
+/**
+ * [id, status], and behind them host and service of a {@link NameQuery}, or family, SOCKET_*, protocol,
+ * canonical name, address and port of each address.
+ */
+export type LookupAnswer = readonly [number, number, ...(number | string)[]];
+
 /** The native side of one loop; methods answer undefined once it is closed. */
 export interface NativeLoop {
   /** Names the loop to other threads. */
@@ -39,12 +51,37 @@ export interface NativeLoop {
   setNoDelay(index: number, generation: number, on: boolean): number;
   setKeepAlive(index: number, generation: number, on: boolean, delaySeconds: number): number;
   descriptor(index: number, generation: number): number;
+  /** Comes before the next four; `threads` look-ups at a time. */
+  openResolver(threads: number): void;
+  /** Starts a look-up; when it is through, CQ_NOTIFY tells. */
+  lookUp(id: number, ...query: AddressQuery): number;
+  lookUpName(id: number, ...query: NameQuery): number;
+  /** Whether it was forgotten before a thread began it. */
+  dropLookup(id: number): boolean;
+  /** The next that is through, undefined when there is none. */
+  takeLookup(): LookupAnswer | undefined;
 }
 
 export const POLLER_EPOLL = 0;
 export const POLLER_POLL = 1;
 export const HOST_UV = 0;
 export const HOST_THREAD = 1;
+
+// Types of sockets, and what a look-up heeds: native/sys/names.h.
+export const SOCKET_STREAM = 1;
+export const SOCKET_DATAGRAM = 2;
+export const SOCKET_RAW = 3;
+export const SOCKET_SEQUENCE = 4;
+export const LOOKUP_PASSIVE = 1;
+export const LOOKUP_CANONICAL_NAME = 2;
+export const LOOKUP_NUMERIC_HOST = 4;
+export const LOOKUP_NUMERIC_SERVICE = 8;
+export const LOOKUP_ADDRESS_CONFIG = 16;
+export const LOOKUP_V4_MAPPED = 32;
+export const LOOKUP_ALL = 64;
+export const LOOKUP_NAME_REQUIRED = 128;
+export const LOOKUP_DATAGRAM = 256;
+export const LOOKUP_SHORT_NAME = 512;
 
 export const SOCKET_NO_DELAY = 1;
 export const SOCKET_REUSE_PORT = 2;
