@@ -96,7 +96,8 @@ export interface NameInfo {
 
 // Names -> addresses
 
-const IS_NUMBER = /^\d{1,5}$/;
+const IS_NUMBER = /^\d+$/;
+const LAST_PORT = 65535;
 // eslint-disable-next-line no-control-regex -- all of ASCII but NUL
 const IS_ASCII = /^[\x01-\x7f]*$/;
 
@@ -119,11 +120,13 @@ export function toAddressQuery(
 function toService(port: unknown): string | null {
   if (port === null) return null;
   if (typeof port === 'string') {
-    if (port.includes('\0')) throw outOfRange('port', 'the name of a service', port);
+    if (port.includes('\0') || (IS_NUMBER.test(port) && Number(port) > LAST_PORT)) {
+      throw outOfRange('port', `the name of a service or an integer from 0 to ${String(LAST_PORT)}`, port);
+    }
     return port;
   }
   if (typeof port !== 'number') throw invalidArgType('port', 'a number, a string or null', port);
-  validateInteger('port', port, 0, 65535);
+  validateInteger('port', port, 0, LAST_PORT);
   return String(port);
 }
 
@@ -138,16 +141,24 @@ function sum<F extends string>(name: string, flags: readonly F[], numbers: Recor
   return result;
 }
 
+// The number of a service that needs no look-up.
+function portOf(service: string | null): number | null {
+  return service === null ? 0 : IS_NUMBER.test(service) ? Number(service) : null;
+}
+
 /**
- * The query with its host in ASCII, as the system takes it; null when no host can have such a name.
+ * The query as the system takes it: the host in ASCII, and without a port that is known, so that
+ * questions which differ in nothing else are the same. Null when no host can have such a name.
  *
  * @internal
  */
-export function inAscii(query: AddressQuery): AddressQuery | null {
-  const [host, ...rest] = query;
-  if (host === null || IS_ASCII.test(host)) return query;
-  const ascii = host.includes('\0') ? '' : domainToASCII(host);
-  return ascii === '' ? null : [ascii, ...rest];
+export function toSystemQuery([host, service, ...rest]: AddressQuery): AddressQuery | null {
+  // A host or a service is needed.
+  if (host === null) return [host, service, ...rest];
+  const isAscii = IS_ASCII.test(host);
+  const ascii = isAscii ? host : host.includes('\0') ? '' : domainToASCII(host);
+  if (ascii === '' && !isAscii) return null;
+  return [ascii, portOf(service) === null ? service : null, ...rest];
 }
 
 /**
@@ -158,13 +169,13 @@ export function inAscii(query: AddressQuery): AddressQuery | null {
  */
 export function answerNumeric(query: AddressQuery): AddressInfo[] | null {
   const [host, service, wanted, type, protocol, flags] = query;
-  if (host === null || (service !== null && !IS_NUMBER.test(service))) return null;
-  const port = Number(service);
+  const port = portOf(service);
+  if (host === null || port === null) return null;
   const family = isIP(host);
   const isCommon =
     protocol === 0 && type <= native.SOCKET_DATAGRAM && (flags & native.LOOKUP_V4_MAPPED) === 0;
   // Whether there is an interface of the name behind "%" is for the system to say.
-  if (family === 0 || !isCommon || port > 65535 || host.includes('%')) return null;
+  if (family === 0 || !isCommon || host.includes('%')) return null;
   if (wanted !== 0 && wanted !== family) return [];
   const entries = type === 0 ? COMMON_TYPES : COMMON_TYPES.slice(type - 1, type);
   const isNamed = (flags & native.LOOKUP_CANONICAL_NAME) !== 0;
@@ -178,7 +189,8 @@ export function answerNumeric(query: AddressQuery): AddressInfo[] | null {
 }
 
 /** @internal */
-export function toAddresses(answer: LookupAnswer): AddressInfo[] {
+export function toAddresses([, service]: AddressQuery, answer: LookupAnswer): AddressInfo[] {
+  const known = portOf(service);
   const found: AddressInfo[] = [];
   for (let i = 2; i < answer.length; i += WORDS_PER_ADDRESS) {
     const [family, type, protocol, canonicalName, address, port] = answer.slice(i) as [
@@ -189,7 +201,14 @@ export function toAddresses(answer: LookupAnswer): AddressInfo[] {
       string,
       number,
     ];
-    found.push({ family, type: TYPE_NAMES[type - 1]!, protocol, canonicalName, address, port });
+    found.push({
+      family,
+      type: TYPE_NAMES[type - 1]!,
+      protocol,
+      canonicalName,
+      address,
+      port: known ?? port,
+    });
   }
   return found;
 }
@@ -202,7 +221,7 @@ export function toNameQuery(where: AddressAndPort, flags: readonly NameFlag[]): 
   const { address, port } = where;
   validateString('where.address', address);
   if (isIP(address) === 0) throw outOfRange('where.address', 'a numeric address', address);
-  validateInteger('where.port', port, 0, 65535);
+  validateInteger('where.port', port, 0, LAST_PORT);
   return [address, String(port), sum('flags', flags, NAME_FLAGS)];
 }
 

@@ -6,11 +6,11 @@ import type { Future } from '../task/future.js';
 import {
   answerNumeric,
   answerNumericName,
-  inAscii,
   toAddresses,
   toAddressQuery,
   toNameQuery,
   toNames,
+  toSystemQuery,
   type AddressAndPort,
   type AddressInfo,
   type AddressOptions,
@@ -37,7 +37,7 @@ export function findAddresses(
   const fail = (errno: number): void =>
     onError(systemError(errno, 'getaddrinfo', query[0] === null ? {} : { hostname: query[0] }));
   const numeric = answerNumeric(query);
-  const asked = inAscii(query);
+  const asked = toSystemQuery(query);
   if (numeric !== null) {
     if (numeric.length > 0) onFound(numeric);
     else fail(EAI_ADDRFAMILY);
@@ -45,7 +45,7 @@ export function findAddresses(
     fail(EAI_NONAME);
   } else {
     return lookUp(loop, asked, (answer) => {
-      if (answer[1] === 0) onFound(toAddresses(answer));
+      if (answer[1] === 0) onFound(toAddresses(query, answer));
       else fail(answer[1]);
     });
   }
