@@ -219,8 +219,9 @@ class UvHost : public Host {
   static void OnTurn(uv_handle_t* handle) {
     UvHost* host = Self(handle);
     host->EndRound();
-    // Most iterations of Node's loop have nothing for us.
-    if (host->engine_->HasWork()) host->RunTurns();
+    // Most iterations of Node's loop have nothing for us. A turn that was asked for may have
+    // nothing to do either, but to find out what keeps the process.
+    if (host->is_idle_on_ || host->engine_->HasWork()) host->RunTurns();
   }
   static void OnIdle(uv_handle_t* /*handle*/) {}
   static void OnTimer(uv_handle_t* handle) {

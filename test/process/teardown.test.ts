@@ -109,6 +109,15 @@ describe('a process ends', () => {
     expect(result).toEqual(ended(0, 'true', 'left true'));
   });
 
+  test('when the last that kept it is let go outside of a turn', async () => {
+    const result = await runProgram(`
+      const loop = new EventLoop();
+      void loop.runForever();
+      setTimeout(() => loop.unref(), 5);
+    `);
+    expect(result).toEqual(ended(0));
+  });
+
   test.each([
     ['a callback', 'loop.callSoon(() => process.exit(3));'],
     ['a timer', 'loop.callLater(5, () => process.exit(3));'],

@@ -16,6 +16,8 @@ export interface ChildOptions {
   nodeArgs?: readonly string[];
   /** The process is killed after that many milliseconds; the result then has a signal. @defaultValue 10000 */
   timeoutMs?: number;
+  /** A command that runs the process, which is told as its last arguments. */
+  prefix?: readonly string[];
   /** How many descriptors the process may have. @defaultValue as this process */
   descriptorLimit?: number;
   /** Is given the process as soon as it runs; it has an IPC channel then. */
@@ -30,7 +32,7 @@ const LIMITED = 'ulimit -n "$0" && exec "$@"';
  */
 export async function runChild(body: string, options: ChildOptions = {}): Promise<ChildResult> {
   const { modules = ['index'], env = {}, nodeArgs = [], timeoutMs = 10_000 } = options;
-  const { descriptorLimit, onStart } = options;
+  const { descriptorLimit, onStart, prefix = [] } = options;
   const imports = modules.map(
     (name) => `Object.assign(globalThis, await import(${JSON.stringify(distUrl(name))}));\n`,
   );
@@ -38,7 +40,9 @@ export async function runChild(body: string, options: ChildOptions = {}): Promis
   const main = `${imports.join('')}await import(${JSON.stringify(`data:text/javascript,${encodeURIComponent(body)}`)});`;
   const node = [process.execPath, ...nodeArgs, '--input-type=module', '--eval', main];
   const command =
-    descriptorLimit === undefined ? node : ['sh', '-c', LIMITED, String(descriptorLimit), ...node];
+    descriptorLimit === undefined
+      ? [...prefix, ...node]
+      : ['sh', '-c', LIMITED, String(descriptorLimit), ...node];
   const child = spawn(command[0]!, command.slice(1), {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe', ...(onStart === undefined ? [] : ['ipc' as const])],

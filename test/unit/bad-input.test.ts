@@ -104,7 +104,15 @@ options('EventLoop', (_, value) => new EventLoop(value), {
   maxBatch: { types: noOptionalNumbers, ranges: [NaN, 0, -1, 1.5, 2 ** 32] },
   drain: { types: [null, 5, {}], ranges: ['always'] },
   unhandled: { types: [null, 5, {}], ranges: ['ignore'] },
+  resolver: { types: noObjects },
+  dnsThreads: { types: noOptionalNumbers, ranges: [NaN, 0, -1, 1.5, 65] },
 });
+row(
+  'EventLoop',
+  'options.resolver.getAddrInfo',
+  { types: noFunctions },
+  (_, value) => new EventLoop({ resolver: { getAddrInfo: value } }),
+);
 for (const method of ['now', 'sleepTime']) {
   const clock = { now: nothing, sleepTime: nothing };
   row(
@@ -199,6 +207,38 @@ row('EventLoop.wrap', 'promise', { types: [undefined, null, 5, 'text', {}, nothi
 options('EventLoop.wrap', ({ loop }, value) => loop.wrap(Promise.resolve(), value), {
   signal: { types: noSignals },
 });
+const ports = [NaN, -1, 65536, 1.5];
+const noFlags = { types: [null, 5, 'passive', {}, [5], [null]], ranges: [['']] };
+row('EventLoop.getAddrInfo', 'host', { types: [undefined, 5, {}, ['name']] }, ({ loop }, value) =>
+  loop.getAddrInfo(value),
+);
+row(
+  'EventLoop.getAddrInfo',
+  'port',
+  { types: [{}, [80], true, 5n], ranges: [...ports, '65536', 'http\0'] },
+  ({ loop }, value) => loop.getAddrInfo('::1', value),
+);
+options('EventLoop.getAddrInfo', ({ loop }, value) => loop.getAddrInfo('::1', 80, value), {
+  family: { types: [null, '4', {}], ranges: [NaN, 5, -4] },
+  type: { types: [null, 1, {}], ranges: ['', 'tcp'] },
+  protocol: { types: noOptionalNumbers, ranges: ports },
+  flags: noFlags,
+});
+row('EventLoop.getNameInfo', 'where', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
+  loop.getNameInfo(value),
+);
+row(
+  'EventLoop.getNameInfo',
+  'where.address',
+  { types: [undefined, null, 5, {}], ranges: ['', 'localhost', '127.1', '::1\0'] },
+  ({ loop }, value) => loop.getNameInfo({ address: value, port: 80 }),
+);
+row('EventLoop.getNameInfo', 'where.port', { types: noNumbers, ranges: ports }, ({ loop }, value) =>
+  loop.getNameInfo({ address: '::1', port: value }),
+);
+row('EventLoop.getNameInfo', 'flags', noFlags, ({ loop }, value) =>
+  loop.getNameInfo({ address: '::1', port: 80 }, value),
+);
 row('EventLoop.createRemote', 'functions', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
   loop.createRemote(value),
 );
