@@ -39,7 +39,7 @@ int32_t Resolver::Add(std::unique_ptr<Lookup> lookup) {
   auto share = std::make_unique<std::shared_ptr<State>>(state_);
   const int32_t status = StartDetachedThread(Run, share.get());
   if (!IsError(status)) {
-    share.release();
+    static_cast<void>(share.release());  // The thread has it.
     state.threads++;
     return kOk;
   }
