@@ -8,7 +8,7 @@ import { withEventLoop } from '../../support/net.js';
 
 const addressesOf = (found: AddressInfo[]): string[] => found.map((entry) => entry.address);
 
-test('cache + negative TTL: equal questions at the same time share one look-up', () =>
+test('getaddrinfo / getnameinfo: equal questions at the same time share one look-up', () =>
   withEventLoop(async (loop) => {
     const system = new FakeSystem(loop);
     const questions = [80, 443, null].map((port) => loop.getAddrInfo('name.test', port, { type: 'stream' }));
