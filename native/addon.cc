@@ -265,6 +265,7 @@ napi_value Send(napi_env env, napi_callback_info info) {
   size_t size = 0;
   const uint8_t* data = call.Bytes(2, &size);
   const size_t offset = call.Uint(3);
+  if (offset > size) return call.Int(-EFAULT);
   return call.Int(
       call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
 }
@@ -300,7 +301,9 @@ napi_value SetSlab(napi_env env, napi_callback_info info) {
   if (call.IsClosed()) return nullptr;
   size_t size = 0;
   uint8_t* base = call.Buffer(1, &size);
-  call.instance->engine.receive_slabs()->Set(call.Uint(0), base, static_cast<uint32_t>(size));
+  const uint32_t slot = call.Uint(0);
+  if (slot >= kReceiveSlabCount) return nullptr;
+  call.instance->engine.receive_slabs()->Set(slot, base, static_cast<uint32_t>(size));
   return nullptr;
 }
 

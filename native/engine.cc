@@ -23,6 +23,11 @@ constexpr uint32_t kAcceptBatch = 64;
 // Timers handed to JS in one turn. It touches each of them twice, so they should stay in the cache
 // in between; more of them wait for the next turn, which follows at once.
 constexpr uint32_t kExpireBatch = 1024;
+// JS queues its writes as soon as it hears that the kernel takes no more, so that a backlog of this
+// many bytes is nobody's intention.
+constexpr size_t kBacklogLimit = 1U << 28;
+// Timers are named by a table of JS that is filled from the beginning.
+constexpr uint32_t kTimerLimit = 1U << 26;
 // Submission words (abi.h).
 constexpr uint32_t kOp = 0, kIndex = 1, kGeneration = 2, kA = 3, kB = 4, kLink = 5;
 // No generation is 0, so no socket has this token.
@@ -103,20 +108,18 @@ void Engine::Release(Socket* socket, bool reset) {
   socket->backlog = nullptr;
   socket->fd = -1;
   memory_.control[CTL_SOCKETS] = --open_sockets_;
-  closed_.push_back(socket->index);
+  closed_.Push(socket->index);
 }
 
 void Engine::DeliverClosed() {
-  size_t delivered = 0;
-  for (; delivered < closed_.size(); delivered++) {
-    const uint32_t index = closed_[delivered];
+  for (; !closed_.empty(); closed_.Pop()) {
+    const uint32_t index = closed_.front();
     const Socket* socket = sockets_.Get(index, sockets_.GenerationOf(index));
     // What could not be sent after JS asked for the close is told only here.
     const int32_t result = socket->has_failed && socket->has_report ? socket->report : 0;
-    if (!completions_.Push(CQ_CLOSED, index, socket->generation, result)) break;
+    if (!completions_.Push(CQ_CLOSED, index, socket->generation, result)) return;
     expired_.push_back(index);
   }
-  closed_.erase(closed_.begin(), closed_.begin() + static_cast<ptrdiff_t>(delivered));
 }
 
 int32_t Engine::Listen(const char* host, uint16_t port, uint32_t flags, int backlog) {
@@ -164,6 +167,11 @@ void Engine::Drain() {
   uint32_t pending;
   drain_ms_ = 0;
   while ((pending = submissions_.Pending()) > 0) {
+    // An entry must not come twice: the sends of a socket are linked through them.
+    if (pending > kSubmissionCapacity) {
+      submissions_.Consume(pending);
+      break;
+    }
     for (uint32_t i = 0; i < pending; i++) Perform(i);
     for (const uint64_t token : dirty_) {
       Socket* socket = Find(token);
@@ -182,7 +190,7 @@ void Engine::Perform(uint32_t position) {
   const uint32_t generation = entry[kGeneration];
   switch (entry[kOp]) {
     case OP_TIMER_START:
-      wheel_.Start(index, generation, EntryDouble(entry));
+      StartTimer(entry);
       return;
     case OP_TIMER_START_IN:
       // One clock read serves all of this drain; it is later than any of the calls.
@@ -190,7 +198,7 @@ void Engine::Perform(uint32_t position) {
       // JS reads from the entry what the deadline has become.
       entry[kOp] = OP_TIMER_START;
       SetEntryDouble(entry, drain_ms_ + EntryDouble(entry));
-      wheel_.Start(index, generation, EntryDouble(entry));
+      StartTimer(entry);
       return;
     case OP_TIMER_CANCEL:
       wheel_.Cancel(index, generation);
@@ -237,10 +245,18 @@ void Engine::Perform(uint32_t position) {
   }
 }
 
+void Engine::StartTimer(const uint32_t* entry) {
+  if (entry[kIndex] >= kTimerLimit) return;
+  wheel_.Start(entry[kIndex], entry[kGeneration], EntryDouble(entry));
+}
+
 // Sends
 
 void Engine::QueueSend(Socket* socket, uint32_t* entry, uint32_t position) {
   if (socket->has_failed || socket->wants_close) return;
+  if (entry[kA] > kSendSlabBytes || entry[kB] > kSendSlabBytes - entry[kA]) {
+    return FailSend(socket, -EFAULT);
+  }
   entry[kLink] = kEndOfLinks;
   if (socket->is_dirty) {
     submissions_.At(socket->last_send)[kLink] = position;
@@ -278,6 +294,7 @@ void Engine::SendPieces(Socket* socket, const Piece* pieces, uint32_t count) {
   if (socket->has_failed) return;
   if (socket->backlog_used > 0) {
     KeepUnsent(socket, pieces, count, 0);
+    if (socket->has_failed) return;
     Report(socket, static_cast<int32_t>(socket->backlog_used - socket->backlog_sent));
     return;
   }
@@ -305,6 +322,7 @@ void Engine::KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, siz
     }
     const size_t size = pieces[i].size - sent;
     const size_t needed = socket->backlog_used + size;
+    if (needed > kBacklogLimit) return FailSend(socket, -ENOBUFS);
     if (needed > socket->backlog_capacity) {
       const size_t capacity =
           needed > 2U * socket->backlog_capacity ? needed : 2U * socket->backlog_capacity;
@@ -413,7 +431,7 @@ void Engine::StartInput(Socket* socket) {
 void Engine::Activate(Socket* socket) {
   if (socket->is_active) return;
   socket->is_active = true;
-  active_.push_back(Token(socket));
+  active_.Push(Token(socket));
 }
 
 void Engine::WaitForInput(Socket* socket) {
@@ -471,23 +489,21 @@ void Engine::HandleWritable(Socket* socket) {
 }
 
 // One receive or batch of accepts for each socket with input, so that none starves the others.
+// Those that there was no room for come first the next time.
 void Engine::PerformInput() {
-  working_.swap(active_);
-  for (size_t i = 0; i < working_.size(); i++) {
-    Socket* socket = Find(working_[i]);
+  for (size_t left = active_.size(); left > 0; left--) {
+    Socket* socket = Find(active_.front());
+    if (socket != nullptr && socket->wants_input && socket->is_readable) {
+      const bool has_room = socket->role == SocketRole::kListener ? Accept(socket)
+                            : socket->is_manual                   ? TellReadable(socket)
+                                                                  : Receive(socket);
+      if (!has_room) return;
+    }
+    active_.Pop();
     if (socket == nullptr) continue;
     socket->is_active = false;
-    if (!socket->wants_input || !socket->is_readable) continue;
-    const bool has_room = socket->role == SocketRole::kListener ? Accept(socket)
-                          : socket->is_manual                   ? TellReadable(socket)
-                                                                : Receive(socket);
     if (socket->wants_input && socket->is_readable) Activate(socket);
-    if (has_room) continue;
-    // No room for what would come: the rest keeps its place in the queue.
-    active_.insert(active_.end(), working_.begin() + static_cast<ptrdiff_t>(i) + 1, working_.end());
-    break;
   }
-  working_.clear();
 }
 
 // False: no completion entry left in this turn.
@@ -586,20 +602,18 @@ void Engine::Report(Socket* socket, int32_t result) {
   socket->report = result;
   if (socket->has_report) return;
   socket->has_report = true;
-  reports_.push_back(Token(socket));
+  reports_.Push(Token(socket));
 }
 
 void Engine::DeliverReports() {
-  size_t delivered = 0;
-  for (; delivered < reports_.size(); delivered++) {
-    Socket* socket = Find(reports_[delivered]);
+  for (; !reports_.empty(); reports_.Pop()) {
+    Socket* socket = Find(reports_.front());
     if (socket == nullptr) continue;
     const uint32_t kind = socket->is_connected ? CQ_SEND : CQ_CONNECT;
     if (!completions_.Push(kind, socket->index, socket->generation, socket->report)) break;
     socket->has_report = false;
     if (socket->role == SocketRole::kStream) socket->is_connected = true;
   }
-  reports_.erase(reports_.begin(), reports_.begin() + static_cast<ptrdiff_t>(delivered));
   if (notify_pending_) notify_pending_ = !completions_.Push(CQ_NOTIFY, 0, 0, 0);
 }
 

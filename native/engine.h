@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "abi.h"
+#include "fifo.h"
 #include "ring.h"
 #include "slab.h"
 #include "slots.h"
@@ -75,7 +76,9 @@ class Engine {
   // Closes every descriptor. Idempotent; pending submissions are dropped.
   void Close();
 
-  // Carries out everything JS submitted; the send slab is free afterwards.
+  // Carries out everything JS submitted; the send slab is free afterwards. What cannot be meant is
+  // not carried out: a ring whose ends do not fit is emptied, bytes outside of the send slab fail
+  // their socket with EFAULT, and unknown operations, sockets and timers are passed over.
   void Drain();
   // Looks for readiness without blocking, takes up to `max_events` of it, and performs the input
   // that is possible.
@@ -126,6 +129,7 @@ class Engine {
   void DeliverClosed();
 
   void Perform(uint32_t position);
+  void StartTimer(const uint32_t* entry);
   void QueueSend(Socket* socket, uint32_t* entry, uint32_t position);
   void SendQueued(Socket* socket);
   void SendPieces(Socket* socket, const Piece* pieces, uint32_t count);
@@ -169,12 +173,11 @@ class Engine {
   Waker waker_;
   std::unique_ptr<Poller> poller_;
   // Tokens, not pointers: one whose socket was closed meanwhile is dropped when it is looked up.
-  std::vector<uint64_t> active_;   // Sockets whose input can be performed, first come first served.
-  std::vector<uint64_t> working_;  // What active_ held when this round of input began.
-  std::vector<uint64_t> dirty_;    // Sockets with sends in the part of the ring being drained.
-  std::vector<uint64_t> reports_;  // Sockets whose result waits to be delivered.
+  Fifo<uint64_t> active_;        // Sockets whose input can be performed.
+  std::vector<uint64_t> dirty_;  // Sockets with sends in the part of the ring being drained.
+  Fifo<uint64_t> reports_;       // Sockets whose result waits to be delivered.
   // A slot is used again only after JS has seen CQ_CLOSED, so that JS can name it until then.
-  std::vector<uint32_t> closed_;   // Slots whose CQ_CLOSED waits to be delivered.
+  Fifo<uint32_t> closed_;          // Slots whose CQ_CLOSED waits to be delivered.
   std::vector<uint32_t> expired_;  // Slots whose CQ_CLOSED is in the completion ring.
   uint32_t open_sockets_ = 0;
   double drain_ms_ = 0;          // The time of this drain; 0 until somebody wants to know.

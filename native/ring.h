@@ -65,7 +65,7 @@ class CompletionQueue {
 
   uint32_t Pending() const { return control_[CTL_COMPLETION_TAIL] - control_[CTL_COMPLETION_HEAD]; }
 
-  uint32_t Free() const { return capacity_ - Pending(); }
+  uint32_t Free() const { return Pending() < capacity_ ? capacity_ - Pending() : 0; }
 
   // False when the ring is full, which is counted: the caller keeps the work for the next turn.
   // Words 6-7 are reserved and left as they are.

@@ -1,6 +1,6 @@
 // Builds the C++ unit tests and the instruction benchmark with cmake-js, and runs what it is asked to.
 //
-//   node scripts/native-build.mjs [plain|asan|tsan] [--run native_tests|native_bench [arguments]]
+//   node scripts/native-build.mjs [plain|asan|tsan] [--run native_tests|native_engine_tests|native_bench [arguments]]
 //
 // The programs are left in build/native, build/native-asan and build/native-tsan.
 // Exit code: that of the build, or of the program that was run. Where cmake or doctest is not installed

@@ -125,6 +125,10 @@ const suites = [
     name: 'native',
     start: counted('node', ['scripts/native-build.mjs', 'plain', '--run', 'native_tests']),
   },
+  {
+    name: 'native engine without a kernel',
+    start: counted('node', ['scripts/native-build.mjs', 'plain', '--run', 'native_engine_tests']),
+  },
   ...BACKENDS.map((env) => ({
     name: `backend ${env.EVLOOP_BACKEND}, host ${env.EVLOOP_HOST}`,
     start: vitest(env),
@@ -135,6 +139,12 @@ const suites = [
     isFull: true,
     start: counted('node', ['scripts/native-build.mjs', 'asan', '--run', 'native_tests']),
   },
+  {
+    name: 'native engine without a kernel, under AddressSanitizer and UBSan',
+    isFull: true,
+    start: counted('node', ['scripts/native-build.mjs', 'asan', '--run', 'native_engine_tests']),
+  },
+  { name: 'fuzz', isFull: true, start: counted('node', ['scripts/fuzz.mjs', '20']) },
   {
     name: 'native under ThreadSanitizer',
     isFull: true,
