@@ -33,6 +33,11 @@ class EngineOnFake {
     ReplaceSlabs(0xff);
   }
 
+  // While there is memory to write to.
+  ~EngineOnFake() { engine.Close(); }
+  EngineOnFake(const EngineOnFake&) = delete;
+  EngineOnFake& operator=(const EngineOnFake&) = delete;
+
   uint32_t& control(ControlWord word) { return control_[word]; }
 
   void Submit(uint32_t op, uint32_t index, uint32_t generation, uint32_t a = 0, uint32_t b = 0,
