@@ -554,6 +554,8 @@ bool Engine::Receive(Socket* socket) {
   }
   socket->wants_input = false;
   socket->is_readable = false;
+  // The kernel tells an error once. When a send took it, what looks like the end is the rest of it.
+  if (received == 0 && socket->has_failed) return true;
   completions_.Push(CQ_RECEIVE, socket->index, socket->generation, received);
   return true;
 }

@@ -140,6 +140,7 @@ export async function runProgram(command, { cpu }) {
  * @property {number} [size] bytes of a request
  * @property {number} [pipeline] requests under way on each connection
  * @property {number} [idle] silent connections
+ * @property {boolean} [mix] active are random ones of all
  * @property {number} [warmup] seconds
  * @property {number} [seconds]
  * @property {boolean} [lines]

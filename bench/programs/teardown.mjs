@@ -1,10 +1,10 @@
 // Many connections end at once: how long anything else on the loop waits meanwhile.
 //
-//   node teardown.mjs CROWD FORM HOW COUNT [COMMAND...]
+//   node teardown.mjs FORM HOW COUNT CROWD...
 //
-// CROWD is bench/rivals/crowd.c, compiled, behind COMMAND; FORM is `generator`, `protocol` or `net`; HOW
-// says who ends them: `clients` or `resets` on their side, `close` or `abort` on ours. Prints the result of
-// a child (bench/lib/table.mjs).
+// FORM is `generator`, `protocol` or `net`; HOW says who ends them: `clients` or `resets` on their side,
+// `close` or `abort` on ours; CROWD is how bench/rivals/crowd.c is run. Prints the result of a child
+// (bench/lib/table.mjs).
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import net from 'node:net';
@@ -132,12 +132,12 @@ async function until(isSo) {
   }
 }
 
-const [crowd = '', form = '', how = '', count = '', ...command] = process.argv.slice(2);
+const [form = '', how = '', count = '', crowd = '', ...crowdArgs] = process.argv.slice(2);
 
 async function measure() {
   const server = await serve(form);
-  const [program = '', ...args] = [...command, crowd, HOST, String(server.port), count];
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
+  const args = [...crowdArgs, HOST, String(server.port), count];
+  const child = spawn(crowd, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   await once(createInterface(child.stdout), 'line');
   await until(() => server.count() === Number(count));
   await delay(SETTLE_MS);

@@ -1,14 +1,17 @@
 // Connections that do nothing: crowd HOST PORT COUNT
 //
-// Opens COUNT connections, prints a line, and waits for one on its standard input: at "close" it ends
-// them one after the other, at "reset" by RST; its own end closes whatever is left.
+// Opens COUNT connections, prints a line, and waits for one on its standard input: at "close" it
+// ends them one after the other, at "reset" by RST; its own end closes whatever is left.
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+enum { CONNECTIONS_PER_ADDRESS = 4000 };
 
 static void Die(const char* what) {
   perror(what);
@@ -30,6 +33,12 @@ int main(int argc, char** argv) {
   for (int i = 0; i < count; i++) {
     sockets[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (sockets[i] < 0) Die("socket");
+    // The kernel looks long for a port when most of an address are taken.
+    int on = 1;
+    struct sockaddr_in source = {.sin_family = AF_INET};
+    source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(i / CONNECTIONS_PER_ADDRESS));
+    setsockopt(sockets[i], IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+    if (bind(sockets[i], (struct sockaddr*)&source, sizeof source) != 0) Die("bind");
     if (connect(sockets[i], (struct sockaddr*)&address, sizeof address) != 0) Die("connect");
   }
   puts("connected");

@@ -2,10 +2,11 @@
 // next one when an answer is complete. Every echoed byte is compared with what was sent.
 //
 // usage: echo-load HOST PORT [--connections N] [--size BYTES] [--pipeline N] [--warmup S]
-//                  [--seconds S] [--idle N] [--lines] [--http] [--pid PID]
+//                  [--seconds S] [--idle N] [--mix] [--lines] [--http] [--pid PID]
 //   --lines  requests end with a newline and contain no other
 //   --http   requests are GET /, answers are as long as the first one
 //   --idle   connections opened behind the warm-up that stay silent
+//   --mix    random ones of all connections are active from then on
 //   --pid    the server: its processor time and memory are read at the edges of the measured window
 //
 // Prints one line of JSON. Exit code 0 only if everything sent came back right.
@@ -15,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -37,6 +39,7 @@ enum {
   BUCKETS = (65 - BUCKET_BITS) << BUCKET_BITS,
   SETTLE_MS = 500,
   DRAIN_MS = 3000,
+  CONNECTIONS_PER_ADDRESS = 4000,
 };
 
 typedef struct {
@@ -69,6 +72,7 @@ static struct {
   double seconds;
   bool is_lines;
   bool is_http;
+  bool is_mixed;
   int pid;
 } options = {.connections = 1, .pipeline = 1, .size = 64, .warmup = 1, .seconds = 5};
 
@@ -257,10 +261,20 @@ static void Receive(Connection* connection) {
 
 // Connections
 
-static int Connect(void) {
+// The kernel looks long for a port when most of an address are taken, hence several addresses.
+static void BindSource(int fd, uint32_t number) {
+  int on = 1;
+  struct sockaddr_in source = {.sin_family = AF_INET};
+  source.sin_addr.s_addr = htonl(INADDR_LOOPBACK + number / CONNECTIONS_PER_ADDRESS);
+  setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(fd, (struct sockaddr*)&source, sizeof source) != 0) Die("bind");
+}
+
+static int Connect(uint32_t number) {
   int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int on = 1;
   if (fd < 0) Die("socket");
+  if (number >= CONNECTIONS_PER_ADDRESS) BindSource(fd, number);
   setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (connect(fd, (struct sockaddr*)&options.address, sizeof options.address) != 0) Die("connect");
   return fd;
@@ -274,10 +288,30 @@ static void OpenConnections(void) {
     connection->number = i;
     connection->begun_at = calloc(options.pipeline, sizeof *connection->begun_at);
     if (connection->begun_at == NULL) Die("calloc");
-    connection->fd = Connect();
+    connection->fd = Connect(i);
     if (fcntl(connection->fd, F_SETFL, O_NONBLOCK) != 0) Die("fcntl");
     Watch(EPOLL_CTL_ADD, connection, EPOLLIN);
   }
+}
+
+// Silent connections, none of which is closed before the end. With `is_mixed`, random ones of them
+// change places with the active ones, which have nothing under way.
+static void OpenIdle(void) {
+  int* idle = calloc(options.idle, sizeof *idle);
+  if (idle == NULL) Die("calloc");
+  for (uint32_t i = 0; i < options.idle; i++) idle[i] = Connect(options.connections + i);
+  srand(1);
+  for (uint32_t i = 0; options.is_mixed && i < options.connections; i++) {
+    Connection* connection = &connections[i];
+    int* other = &idle[(uint32_t)rand() % options.idle];
+    if (epoll_ctl(poller, EPOLL_CTL_DEL, connection->fd, NULL) != 0) Die("epoll_ctl");
+    int fd = connection->fd;
+    connection->fd = *other;
+    *other = fd;
+    if (fcntl(connection->fd, F_SETFL, O_NONBLOCK) != 0) Die("fcntl");
+    Watch(EPOLL_CTL_ADD, connection, EPOLLIN);
+  }
+  free(idle);
 }
 
 // Begins as many requests on each connection as may be under way.
@@ -332,7 +366,7 @@ static double Seconds(struct timeval time) {
 static size_t LearnHttpAnswerSize(void) {
   static char answer[HEADER_BYTES + 1];
   size_t length = 0;
-  int fd = Connect();
+  int fd = Connect(0);
   if (send(fd, http_request, sizeof http_request - 1, MSG_NOSIGNAL) < 0) Die("send");
   for (;;) {
     ssize_t received = recv(fd, answer + length, HEADER_BYTES - length, 0);
@@ -438,6 +472,7 @@ static void ParseOptions(int argc, char** argv) {
                                         {"warmup", required_argument, NULL, 'w'},
                                         {"seconds", required_argument, NULL, 't'},
                                         {"idle", required_argument, NULL, 'i'},
+                                        {"mix", no_argument, NULL, 'm'},
                                         {"lines", no_argument, NULL, 'l'},
                                         {"http", no_argument, NULL, 'h'},
                                         {"pid", required_argument, NULL, 'P'},
@@ -461,6 +496,9 @@ static void ParseOptions(int argc, char** argv) {
         break;
       case 'i':
         options.idle = (uint32_t)atoi(optarg);
+        break;
+      case 'm':
+        options.is_mixed = true;
         break;
       case 'l':
         options.is_lines = true;
@@ -510,7 +548,7 @@ int main(int argc, char** argv) {
     lost += Drain();
     SleepMs(SETTLE_MS);
     warm_kib = ServerResidentKib();
-    for (uint32_t i = 0; i < options.idle; i++) Connect();
+    OpenIdle();
     SleepMs(SETTLE_MS);
     open_kib = ServerResidentKib();
     BeginAll();

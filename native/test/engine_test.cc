@@ -132,6 +132,21 @@ TEST_CASE("engine: a backlog that nobody can mean fails its socket") {
   CHECK(fake.engine.Backlog(connection.index, connection.generation) == 0);
 }
 
+TEST_CASE("engine: an error that a send took is not told as the end") {
+  // Sends fail, receives answer 0, as after a reset.
+  const auto reset = [](void*, size_t most) { return most == 64 ? -ECONNRESET : 0; };
+  EngineOnFake fake(reset);
+  const Connection connection = Connected(&fake);
+  fake.Submit(OP_RECEIVE_START, connection.index, connection.generation);
+  fake.Submit(OP_SEND, connection.index, connection.generation, 0, 64);
+  TheSystem().Tell(kFirst, READY_READ | READY_HANGUP);
+  const std::vector<Outcome> outcomes = Turn(&fake);
+  REQUIRE(outcomes.size() == 1);
+  CHECK(outcomes[0].kind == CQ_SEND);
+  CHECK(outcomes[0].result == -ECONNRESET);
+  CHECK(Turn(&fake).empty());
+}
+
 TEST_CASE("engine: sockets that always have more do not starve those behind them") {
   // Every receive comes back full, so that the slabs are used up again and again.
   EngineOnFake fake(TakeAll);
