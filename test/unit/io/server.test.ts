@@ -11,6 +11,7 @@ import { connect, listen } from '../../../src/io/open.js';
 import type { ConnectionHandler, Server } from '../../../src/io/server.js';
 import type { Stream } from '../../../src/io/stream.js';
 import type { NativeLoop } from '../../../src/native/binding.js';
+import { sleep } from '../../../src/task/sleep.js';
 import { nodeTurn, soon } from '../../support/loop.js';
 import { NetServer, descriptorCount, netConnect, received, until, withEventLoop } from '../../support/net.js';
 
@@ -432,6 +433,28 @@ describe('a server', () => {
       expect(await failed).toBe('ECONNRESET');
       await server.close();
     }));
+
+  test.each(['closeClients', 'abortClients'] as const)(
+    '%s() ends very many connections in several turns, all of those that were open',
+    (end) =>
+      withEventLoop(async () => {
+        const many = 250;
+        const server = await listen(echo, { host: HOST });
+        const peers = await Promise.all(Array.from({ length: many }, () => netConnect(server.port)));
+        for (const peer of peers) peer.on('error', () => undefined);
+        await until('all are served', () => server.connectionCount === many);
+        const counts: number[] = [];
+        server[end]();
+        while (server.connectionCount > 0) {
+          counts.push(server.connectionCount);
+          await sleep(0);
+        }
+        // A part in each turn, the first of them at once.
+        expect(new Set(counts).size).toBeGreaterThanOrEqual(many / 100);
+        await server.close();
+        for (const peer of peers) peer.destroy();
+      }),
+  );
 
   test('close() twice is once, and await using closes', () =>
     withEventLoop(async () => {
