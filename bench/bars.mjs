@@ -45,6 +45,24 @@ export const bars = [
     },
     { table: 'connections/10k', metric: 'memory', contender, limit: 2048, margin: WIDE_MARGIN },
   ]),
+  ...['evloop generator', 'evloop protocol'].flatMap((contender) => [
+    { table: 'connections/19k-random', metric: 'memory', contender, limit: 1536, margin: WIDE_MARGIN },
+    {
+      table: 'connections/cpu',
+      metric: 'cpu',
+      contender: `${contender}, 19000 open`,
+      rival: `${contender}, 100 open`,
+      limit: 1.1,
+      margin: MARGIN,
+    },
+    ...['clients close', 'clients reset', 'closeClients()', 'abortClients()'].map((end) => ({
+      table: 'connections/end',
+      metric: 'own',
+      contender: `${contender}, ${end}`,
+      limit: 10,
+      margin: WIDE_MARGIN,
+    })),
+  ]),
   {
     table: 'task-switch/100',
     metric: 'cpuNs',

@@ -25,7 +25,7 @@ function nativeFiles(folders) {
 function shippedSources() {
   /** @type {Record<string, string[]>} */
   const lists = JSON.parse(readFileSync(path.join(root, 'native/sources.json'), 'utf8'));
-  return Object.entries(lists).flatMap(([name, files]) => (name === 'test' ? [] : files));
+  return Object.entries(lists).flatMap(([name, files]) => (/test$/i.test(name) ? [] : files));
 }
 
 async function clangTidy() {
