@@ -53,24 +53,25 @@ export interface TlsSide {
   begin(wire: Duplex, handshake: Handshake): void;
 }
 
-function validateTimeouts(options: TlsTimeouts): void {
+function validateTimeouts(where: string, options: TlsTimeouts): void {
   for (const name of ['handshakeTimeout', 'shutdownTimeout'] as const) {
     const timeoutMs = options[name];
-    if (timeoutMs !== undefined) validateNumber(`options.tls.${name}`, timeoutMs, 0, LONGEST_TIMEOUT_MS);
+    if (timeoutMs !== undefined) validateNumber(`${where}.${name}`, timeoutMs, 0, LONGEST_TIMEOUT_MS);
   }
 }
 
 /**
  * @param host - What the server has to prove to be, unless `options.servername` says it.
+ * @param where - What messages call the options.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`; and what Node throws for its options.
  * @internal
  */
-export function clientSide(options: TlsClientOptions | true, host: string): TlsSide {
+export function clientSide(options: TlsClientOptions | true, host: string, where = 'options.tls'): TlsSide {
   const given: TlsClientOptions = options === true ? {} : options;
-  validateObject('options.tls', given);
-  validateTimeouts(given);
+  validateObject(where, given);
+  validateTimeouts(where, given);
   const { handshakeTimeout, shutdownTimeout, onSession, ...settings } = given;
-  if (onSession !== undefined) validateFunction('options.tls.onSession', onSession);
+  if (onSession !== undefined) validateFunction(`${where}.onSession`, onSession);
   const servername = settings.servername ?? (isIP(host) === 0 ? host : undefined);
   const secureContext = settings.secureContext ?? tls.createSecureContext(settings);
   return {
@@ -99,7 +100,7 @@ export function clientSide(options: TlsClientOptions | true, host: string): TlsS
 export function tlsSide(options: StartTlsOptions, host: string): TlsSide {
   validateObject('options', options);
   if (options.isServer !== undefined) validateBoolean('options.isServer', options.isServer);
-  return options.isServer === true ? serverSide(options) : clientSide(options, host);
+  return options.isServer === true ? serverSide(options, 'options') : clientSide(options, host, 'options');
 }
 
 // What a server of Node makes of its options is worth keeping.
@@ -131,9 +132,9 @@ function serverOf(options: TlsServerOptions): tls.Server {
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`; and what Node throws for its options.
  * @internal
  */
-export function serverSide(options: TlsServerOptions): TlsSide {
-  validateObject('options.tls', options);
-  validateTimeouts(options);
+export function serverSide(options: TlsServerOptions, where = 'options.tls'): TlsSide {
+  validateObject(where, options);
+  validateTimeouts(where, options);
   const server = serverOf(options);
   return {
     handshakeTimeoutMs: options.handshakeTimeout ?? DEFAULT_HANDSHAKE_TIMEOUT_MS,

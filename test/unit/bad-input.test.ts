@@ -1,5 +1,6 @@
 // Every public function, given what it does not take, says so: with a TypeError or RangeError, a code,
 // and what it expected and got. The last tests find public functions that the table forgets.
+import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as evloop from '../../src/index.js';
 import {
@@ -613,16 +614,24 @@ row('LoopRemote.call', 'args', { ranges: [Buffer.alloc(1e6)] }, ({ remote }, val
 
 // Connections
 
-const streamOptions = {
+const bufferOptions = {
   limit: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5] },
   highWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
   lowWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+};
+const streamOptions = {
+  ...bufferOptions,
   noDelay: { types: noOptionalBooleans },
 };
+// `true` is for clients.
+const noTls = [null, 5, 'text', []];
+const noTimeouts = { types: noOptionalNumbers, ranges: [NaN, -1, 2 ** 31] };
+const tlsTimeouts = { handshakeTimeout: noTimeouts, shutdownTimeout: noTimeouts };
 const connectOptions = {
   ...streamOptions,
   port: { types: noNumbers, ranges: [NaN, 0, -1, 65536, 80.5] },
   host: { types: noOptionalStrings },
+  tls: { types: noTls },
 };
 const listenOptions = {
   ...streamOptions,
@@ -630,6 +639,7 @@ const listenOptions = {
   host: { types: noOptionalStrings },
   backlog: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5, 65536] },
   reusePort: { types: noOptionalBooleans },
+  tls: { types: [...noTls, true] },
 };
 options('connect', (_, value) => evloop.connect(value), connectOptions, { port: 80 });
 options(
@@ -683,6 +693,39 @@ options('Stream.sendFile', ({ stream }, value) => stream.sendFile(0, value), {
   offset: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
   count: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
 });
+options('fromNodeSocket', (_, value) => evloop.fromNodeSocket(new PassThrough(), value), bufferOptions);
+row(
+  'fromNodeSocket',
+  'duplex',
+  { types: [undefined, ...noObjects, new PassThrough({ objectMode: true })] },
+  (_, value) => evloop.fromNodeSocket(value),
+);
+options('streamPair', (_, value) => evloop.streamPair(value), bufferOptions);
+const startTlsOptions = {
+  ...tlsTimeouts,
+  isServer: { types: noOptionalBooleans },
+  onSession: { types: noFunctions.slice(1) },
+};
+options('Stream.startTls', ({ stream }, value) => stream.startTls(value), startTlsOptions);
+options(
+  'EventLoop.startTls',
+  ({ loop, transport }, value) => loop.startTls(transport, {}, value),
+  startTlsOptions,
+);
+row('EventLoop.startTls', 'transport', { types: [undefined, null, 5, {}] }, ({ loop }, value) =>
+  loop.startTls(value, {}),
+);
+row('EventLoop.startTls', 'protocol', { types: [undefined, null, 5, []] }, ({ loop, transport }, value) =>
+  loop.startTls(transport, value),
+);
+for (const [name, values] of Object.entries(tlsTimeouts)) {
+  row('connect', `options.tls.${name}`, values, (_, value) =>
+    evloop.connect({ port: 80, tls: { [name]: value } }),
+  );
+  row('listen', `options.tls.${name}`, values, (_, value) =>
+    evloop.listen(nothing as never, { tls: { [name]: value } }),
+  );
+}
 options('Stream.toNodeDuplex', ({ stream }, value) => stream.toNodeDuplex(value), {
   allowHalfOpen: { types: noOptionalBooleans },
 });
