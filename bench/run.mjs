@@ -26,6 +26,7 @@ import { tables as spawnJoin } from './claims/spawn-join.mjs';
 import { measures as taskSwitchMeasures, tables as taskSwitch } from './claims/task-switch.mjs';
 import { tables as structure } from './claims/structure.mjs';
 import { tables as timers } from './claims/timers.mjs';
+import { tables as tls } from './claims/tls.mjs';
 import { tables as wakeUp } from './claims/wake-up.mjs';
 import { judge } from './lib/judge.mjs';
 import { describeMachine, root } from './lib/machine.mjs';
@@ -53,6 +54,7 @@ const { values: options } = parseArgs({
 const allTables = [
   ...echo,
   ...pipelining,
+  ...tls,
   ...connections,
   ...sendFile,
   ...taskSwitch,

@@ -98,17 +98,17 @@ export function childContender(name, file, measure, options = {}) {
  * @param {(host: string, port: number) => readonly string[]} command
  * @param {(settings: Settings) => import('./process.mjs').LoadOptions} load
  * @param {(result: import('./process.mjs').LoadResult, settings: Settings) => Record<string, number>} toMetrics
- * @param {{ isGuest?: boolean }} [options]
+ * @param {{ isGuest?: boolean, loader?: typeof runLoad }} [options]
  * @returns {Contender}
  */
-export function serverContender(name, command, load, toMetrics, { isGuest = false } = {}) {
+export function serverContender(name, command, load, toMetrics, { isGuest = false, loader = runLoad } = {}) {
   return {
     name,
     isGuest,
     async sample(settings) {
       const server = await startServer(command);
       try {
-        const result = await runLoad(server, load(settings));
+        const result = await loader(server, load(settings));
         return { metrics: toMetrics(result, settings), otherShare: result.otherSeconds / result.seconds };
       } finally {
         await server.stop();
