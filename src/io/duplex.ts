@@ -1,9 +1,12 @@
 // A stream as packages of Node expect one.
 import { Duplex } from 'node:stream';
+import { validateBoolean, validateFunction, validateInteger, validateNumber } from '../base/validate.js';
 import type { Awaitable } from '../task/awaitable.js';
 import type { ConnectionInfo } from './endpoint.js';
 
 type Done = (error?: Error | null) => void;
+
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What is needed of a stream. @internal */
 export interface DuplexSource {
@@ -37,79 +40,124 @@ export interface DuplexOptions {
  * @source Node `stream.Duplex`, `net.Socket`
  */
 export class StreamDuplex extends Duplex {
-  readonly #stream: DuplexSource;
+  #stream: DuplexSource | null = null;
+  // What is to be done with the stream once it is there.
+  readonly #settings: ((stream: DuplexSource) => unknown)[] = [];
   #isReading = false;
+  #idleTimer: NodeJS.Timeout | null = null;
+  #timeoutMs = 0;
 
   /** @internal */
-  constructor(stream: DuplexSource, options: DuplexOptions = {}) {
+  constructor(stream: DuplexSource | null, options: DuplexOptions = {}) {
     super({ allowHalfOpen: options.allowHalfOpen ?? true });
+    if (stream !== null) this._attach(stream);
+  }
+
+  /** Takes the stream that is read and written from then on. @internal */
+  _attach(stream: DuplexSource): void {
     this.#stream = stream;
     // Nobody may be reading when the connection ends.
     void Promise.resolve(stream.closed).then(() => this.destroy(stream._error ?? undefined));
+    for (const set of this.#settings) set(stream);
+    this.#settings.length = 0;
+  }
+
+  #set(setting: (stream: DuplexSource) => unknown): this {
+    if (this.#stream === null) this.#settings.push(setting);
+    else setting(this.#stream);
+    return this;
   }
 
   /** The peer's address, as of `net.Socket`; still there after the end. */
   get remoteAddress(): string | undefined {
-    return this.#stream.info.peer?.address;
+    return this.#stream?.info.peer?.address;
   }
 
   /** As of `net.Socket`. */
   get remotePort(): number | undefined {
-    return this.#stream.info.peer?.port;
+    return this.#stream?.info.peer?.port;
   }
 
   /** As of `net.Socket`. */
   get remoteFamily(): string | undefined {
-    return this.#stream.info.peer?.family;
+    return this.#stream?.info.peer?.family;
   }
 
   /** As of `net.Socket`. */
   get localAddress(): string | undefined {
-    return this.#stream.info.local?.address;
+    return this.#stream?.info.local?.address;
   }
 
   /** As of `net.Socket`. */
   get localPort(): number | undefined {
-    return this.#stream.info.local?.port;
+    return this.#stream?.info.local?.port;
   }
 
   /** As `Stream.setNoDelay`. @throws As that does. */
   setNoDelay(on = true): this {
-    this.#stream.setNoDelay(on);
-    return this;
+    validateBoolean('on', on);
+    return this.#set((stream) => stream.setNoDelay(on));
   }
 
   /** As `Stream.setKeepAlive`. @throws As that does. */
   setKeepAlive(on = false, delayMs = 0): this {
-    this.#stream.setKeepAlive(on, delayMs);
+    validateBoolean('on', on);
+    validateInteger('delayMs', delayMs, 0, LONGEST_TIMEOUT_MS);
+    return this.#set((stream) => stream.setKeepAlive(on, delayMs));
+  }
+
+  /**
+   * Emits `'timeout'` whenever nothing was read or written for so long; nothing else happens then.
+   *
+   * @param timeoutMs - Milliseconds; 0 ends it.
+   * @param listener - Hears of the next timeout; with 0 it hears of none any more.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @source Node `net.Socket.setTimeout`
+   */
+  setTimeout(timeoutMs: number, listener?: () => void): this {
+    validateNumber('timeoutMs', timeoutMs, 0, LONGEST_TIMEOUT_MS);
+    if (listener !== undefined) validateFunction('listener', listener);
+    this.#timeoutMs = timeoutMs;
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    this.#idleTimer = null;
+    if (timeoutMs === 0) {
+      if (listener !== undefined) this.removeListener('timeout', listener);
+      return this;
+    }
+    if (listener !== undefined) this.once('timeout', listener);
+    if (!this.destroyed) this.#idleTimer = setTimeout(() => this.emit('timeout'), timeoutMs).unref();
     return this;
+  }
+
+  /** Milliseconds, as set by {@link StreamDuplex.setTimeout}; 0 without. */
+  get timeout(): number {
+    return this.#timeoutMs;
   }
 
   /** Closes at once: what was not sent is dropped, and the peer sees a reset. */
   resetAndDestroy(): this {
-    this.#stream.abort();
+    this.#stream?.abort();
     return this.destroy();
   }
 
   /** Lets the connection keep the process alive, as it does from the start. */
   ref(): this {
-    this.#stream.ref();
-    return this;
+    return this.#set((stream) => stream.ref());
   }
 
   /** Lets the process exit while the connection is open. */
   unref(): this {
-    this.#stream.unref();
-    return this;
+    return this.#set((stream) => stream.unref());
   }
 
   /** @internal */
   override _read(): void {
     if (this.#isReading) return;
     this.#isReading = true;
-    this.#stream.read().then(
+    this.#stream!.read().then(
       (chunk) => {
         this.#isReading = false;
+        this.#idleTimer?.refresh();
         // What arrives while nobody wants it stays in the stream, which slows the peer down.
         if (!this.destroyed) this.push(chunk.length === 0 ? null : chunk);
       },
@@ -131,17 +179,19 @@ export class StreamDuplex extends Duplex {
   }
 
   #send(chunks: readonly Buffer[], done: Done): void {
+    const stream = this.#stream!;
+    this.#idleTimer?.refresh();
     try {
-      if (this.#stream.writev(chunks)) return done();
+      if (stream.writev(chunks)) return done();
     } catch (error) {
       return done(error as Error);
     }
-    this.#stream.drain().then(() => done(), done);
+    stream.drain().then(() => done(), done);
   }
 
   /** @internal */
   override _final(done: Done): void {
-    const ended = this.#stream._endWriting();
+    const ended = this.#stream!._endWriting();
     if (ended === null) done();
     else void ended.then(() => done());
   }
@@ -149,6 +199,8 @@ export class StreamDuplex extends Duplex {
   /** @internal */
   override _destroy(error: Error | null, done: Done): void {
     const stream = this.#stream;
+    if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
+    if (stream === null) return done(error);
     // Whoever destroys does not wait for a peer that takes nothing.
     if (error === null && stream.writeBufferSize === 0) void stream.close();
     else stream.abort();

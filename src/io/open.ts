@@ -8,6 +8,7 @@ import { connectStream, type ConnectOptions } from './connect.js';
 import { serveStreams, type ConnectionHandler, type ListenOptions, type Server } from './server.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { MemoryEndpoint } from './memory-endpoint.js';
+import { NodeConnection } from './node-connection.js';
 import { NodeEndpoint } from './node-endpoint.js';
 import { Stream } from './stream.js';
 
@@ -96,6 +97,28 @@ export function fromNodeSocket(duplex: Duplex, options: StreamOptions = {}): Str
   validateOptions(options);
   if (duplex.destroyed) throw new InvalidStateError('The duplex stream is destroyed');
   return new Stream(new NodeEndpoint(requireRunningLoop(), duplex), bufferLimits(options));
+}
+
+/**
+ * A connection for packages that take a stream of Node, and connect it by themselves or expect that somebody does.
+ *
+ * Suspends: never; it emits `'connect'`, or `'error'`.
+ *
+ * @param options - As for {@link connect}. With a `port` it connects at once, else when its `connect()` is called.
+ * @throws As {@link connect}, where an option is wrong.
+ * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no event loop is running.
+ * @example
+ * ```ts
+ * const server = await listen(async (stream) => void stream.write('hello'), { host: '127.0.0.1' });
+ * const connection = nodeConnection().connect(server.port, '127.0.0.1');
+ * for await (const chunk of connection) console.log(String(chunk));
+ * ```
+ * @source Node `net.createConnection`
+ */
+export function nodeConnection(options: Partial<ConnectOptions> = {}): NodeConnection {
+  validateObject('options', options);
+  const connection = new NodeConnection(requireRunningLoop(), options);
+  return options.port === undefined ? connection : connection.connect(options);
 }
 
 /**

@@ -12,7 +12,7 @@ const read = (file: string): string => readFileSync(path.join(folder, file), 'ut
 const guides = readdirSync(folder).filter((file) => file.endsWith('.md') && file !== 'features.md');
 
 // What a program may import, beside this package.
-const OTHERS = ['node:events', 'node:timers/promises', 'p-limit', 'p-queue', 'p-retry', 'bottleneck'];
+const OTHERS = ['node:events', 'node:timers/promises', 'p-limit', 'p-queue', 'p-retry', 'bottleneck', 'ws'];
 
 async function importable(): Promise<Map<string, object>> {
   const modules = new Map<string, object>([['evloop', evloop]]);

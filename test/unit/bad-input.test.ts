@@ -729,6 +729,9 @@ for (const [name, values] of Object.entries(tlsTimeouts)) {
 options('Stream.toNodeDuplex', ({ stream }, value) => stream.toNodeDuplex(value), {
   allowHalfOpen: { types: noOptionalBooleans },
 });
+options('nodeConnection', (_, value) => evloop.nodeConnection(value), {
+  port: { types: noNumbers.slice(1), ranges: [NaN, -1, 65536, 80.5] },
+});
 row('Stream.setNoDelay', 'on', { types: noOptionalBooleans }, ({ stream }, value) =>
   stream.setNoDelay(value),
 );
