@@ -97,10 +97,6 @@ class Listener implements CompletionTarget {
     this.#loop._rings.submit(op, this.index, this.generation, 0, 0);
   }
 
-  address(): SocketAddress | null {
-    return toSocketAddress(this.#loop._native.address(this.index, this.generation, false));
-  }
-
   close(): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
@@ -196,11 +192,9 @@ export class Server implements ConnectionOwner {
   }
 
   /** Opens one listening socket. @internal */
-  _listen(slot: SlotRef): void {
-    const listener = new Listener(this.#loop, this, slot);
-    this.#listeners.add(listener);
-    const address = listener.address();
-    if (address !== null) this.#addresses.push(address);
+  _listen(slot: SlotRef, address: SocketAddress): void {
+    this.#listeners.add(new Listener(this.#loop, this, slot));
+    this.#addresses.push(address);
   }
 
   /** What the server listens on; still there after it was closed. */
@@ -390,32 +384,53 @@ function listenFlags(options: ListenOptions): number {
   );
 }
 
+/** A listening socket, and what it listens on. */
+interface Opened {
+  readonly slot: SlotRef;
+  readonly address: SocketAddress;
+}
+
+function closeSlot(loop: LoopCore, { index, generation }: SlotRef): void {
+  loop._rings.submit(abi.OP_CLOSE, index, generation, 0, 0);
+}
+
+function openOne(loop: LoopCore, address: string, port: number, options: ListenOptions): Opened {
+  const flags = listenFlags(options);
+  const index = loop._native.listen(address, port, flags, options.backlog ?? DEFAULT_BACKLOG);
+  if (index < 0) throw systemError(index, 'listen', { address, port });
+  const slot = { index, generation: loop._rings.control[abi.CTL_RESULT_GENERATION]! };
+  const bound = loop._native.address(slot.index, slot.generation, false);
+  if (typeof bound !== 'number') return { slot, address: toSocketAddress(bound)! };
+  closeSlot(loop, slot);
+  throw systemError(bound, 'getsockname', { address, port });
+}
+
+function isMissingHere(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
+}
+
 // Listens on every address, all with one port. One that this machine does not have is left out where
 // there are others.
-function openAll(loop: LoopCore, addresses: readonly string[], options: ListenOptions): SlotRef[] {
-  const flags = listenFlags(options);
-  const slots: SlotRef[] = [];
-  let port = options.port ?? 0;
-  let missing: Error | null = null;
+function openAll(loop: LoopCore, addresses: readonly string[], options: ListenOptions): Opened[] {
+  const opened: Opened[] = [];
+  let missing: unknown = null;
   for (const address of addresses) {
-    const index = loop._native.listen(address, port, flags, options.backlog ?? DEFAULT_BACKLOG);
-    if (index < 0) {
-      const error = systemError(index, 'listen', { address, port });
+    try {
+      opened.push(openOne(loop, address, opened[0]?.address.port ?? options.port ?? 0, options));
+    } catch (error) {
       missing = error;
-      if (error.code === 'EAFNOSUPPORT' || error.code === 'EADDRNOTAVAIL') continue;
-      for (const slot of slots) loop._rings.submit(abi.OP_CLOSE, slot.index, slot.generation, 0, 0);
+      if (isMissingHere(error)) continue;
+      for (const { slot } of opened) closeSlot(loop, slot);
       throw error;
     }
-    const slot = { index, generation: loop._rings.control[abi.CTL_RESULT_GENERATION]! };
-    slots.push(slot);
-    port = toSocketAddress(loop._native.address(slot.index, slot.generation, false))?.port ?? port;
   }
-  if (slots.length === 0 && missing !== null) throw missing;
-  return slots;
+  if (opened.length === 0) throw missing;
+  return opened;
 }
 
 // A port that is free on the first address may be taken on the next: then another one is picked.
-function openListeners(loop: LoopCore, addresses: readonly string[], options: ListenOptions): SlotRef[] {
+function openListeners(loop: LoopCore, addresses: readonly string[], options: ListenOptions): Opened[] {
   const isPortFree = (options.port ?? 0) === 0 && addresses.length > 1;
   for (let attempts = isPortFree ? PORT_ATTEMPTS : 1; ; attempts--) {
     try {
@@ -438,9 +453,9 @@ function start(
   const begin = (addresses: readonly string[]): void => {
     if (future.done()) return;
     try {
-      const slots = openListeners(loop, addresses, options);
+      const opened = openListeners(loop, addresses, options);
       const server = make(side);
-      for (const slot of slots) server._listen(slot);
+      for (const { slot, address } of opened) server._listen(slot, address);
       future.setResult(server);
     } catch (error) {
       future.setException(error);
