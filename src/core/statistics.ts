@@ -16,7 +16,7 @@ export interface LoopStatistics {
   readonly nextDeadline: number;
   /** Tasks that are not done. */
   readonly tasks: number;
-  /** Sockets and listeners. */
+  /** Sockets, listeners, and descriptors of others that are watched. */
   readonly sockets: number;
   /** Things that keep the process alive. */
   readonly references: number;
