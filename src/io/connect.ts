@@ -1,23 +1,29 @@
 // Opens TCP connections.
-import { systemError } from '../base/errors.js';
+import { ExceptionGroup } from '../base/exception-group.js';
 import {
   validateBoolean,
   validateFunction,
   validateInteger,
+  validateNumber,
   validateObject,
+  validateOneOf,
   validateString,
 } from '../base/validate.js';
 import { captureContext } from '../core/context.js';
-import type { CompletionTarget, LoopCore } from '../core/loop.js';
+import type { LoopCore } from '../core/loop.js';
+import type { TimerHandle } from '../core/timers.js';
 import { abi } from '../native/abi.js';
 import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
+import type { State } from '../task/future-state.js';
 import type { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import { Acquisition } from './acquisition.js';
+import { Attempt } from './attempt.js';
 import { Endpoint } from './endpoint.js';
+import { interleave } from './interleave.js';
+import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
-import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { Stream } from './stream.js';
 import { clientSide, type TlsClientOptions, type TlsSide } from './tls-options.js';
 
@@ -31,6 +37,23 @@ export interface ConnectOptions extends StreamOptions {
   noDelay?: boolean;
   /** Connects over TLS: with the defaults of Node's `tls.connect()`, or with these options. @defaultValue no TLS */
   tls?: true | TlsClientOptions;
+  /** 4 or 6 for IPv4 or IPv6 addresses only, 0 for both. @defaultValue 0 */
+  family?: 0 | 4 | 6;
+  /**
+   * Milliseconds after which the next address is tried next to those under way, 0 or more; Infinity tries
+   * one after the other. When the last attempt fails, the next begins at once. @defaultValue 250
+   */
+  happyEyeballsDelay?: number;
+  /**
+   * Address families take turns: this many addresses of the first family, 1 or more, then the other one. 0
+   * keeps the resolver's order. @defaultValue 1
+   */
+  interleave?: number;
+  /**
+   * Failure of all addresses is an {@link ExceptionGroup} of all errors, in the order of the addresses, even
+   * of one; otherwise the only error, or an AggregateError with the `code` of the first. @defaultValue false
+   */
+  allErrors?: boolean;
 }
 
 /** What is made of a connection. */
@@ -41,69 +64,30 @@ interface Making<T> {
   begin?(made: T): void;
 }
 
-/** One attempt; its slot belongs to whoever takes the connection. */
-class Attempt implements CompletionTarget {
-  readonly generation: number;
-  readonly #loop: LoopCore;
-  readonly #index: number;
-  readonly #settle: (error: Error | null, slot: SlotRef) => void;
-  readonly #where: { address: string; port: number };
-  #isOver = false;
+const DEFAULT_DELAY_MS = 250;
 
-  constructor(
-    loop: LoopCore,
-    where: { address: string; port: number },
-    flags: number,
-    settle: (error: Error | null, slot: SlotRef) => void,
-  ) {
-    this.#loop = loop;
-    this.#where = where;
-    this.#settle = settle;
-    loop._openSlabs();
-    const index = loop._native.connect(where.address, where.port, flags);
-    if (index < 0) throw systemError(index, 'connect', where);
-    this.#index = index;
-    this.generation = loop._rings.control[abi.CTL_RESULT_GENERATION]!;
-    loop._attach(index, this);
-    loop._reference(1);
-  }
-
-  get slot(): SlotRef {
-    return { index: this.#index, generation: this.generation };
-  }
-
-  complete(kind: number, result: number): void {
-    if (kind === abi.CQ_CLOSED) {
-      this.#loop._detach(this.#index, this);
-      return;
-    }
-    if (kind !== abi.CQ_CONNECT || this.#isOver) return;
-    this.#isOver = true;
-    this.#loop._reference(-1);
-    if (result < 0) this.#loop._rings.submit(abi.OP_RESET, this.#index, this.generation, 0, 0);
-    this.#settle(result < 0 ? systemError(result, 'connect', this.#where) : null, this.slot);
-  }
-
-  /** Gives the attempt up. */
-  abandon(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.#loop._reference(-1);
-    this.#loop._rings.submit(abi.OP_RESET, this.#index, this.generation, 0, 0);
-  }
-}
-
-/** A connection that is being opened; cancelling it closes the socket. */
+/**
+ * A connection that is being opened, by attempts that run next to each other: the first to connect wins,
+ * and the sockets of the others are closed. So they are when it is cancelled.
+ */
 class Connecting<T> extends Acquisition<T> {
-  readonly #addresses: string[] = [];
   readonly #port: number;
   readonly #flags: number;
   readonly #making: Making<T>;
   readonly #side: TlsSide | null;
   // What waits for its handshake.
   #made: T | null = null;
-  readonly #errors: Error[] = [];
-  #attempt: Attempt | null = null;
+  readonly #delayMs: number;
+  readonly #isGrouping: boolean;
+  #addresses: readonly string[] = [];
+  /** How many of the addresses had their turn. */
+  #begun = 0;
+  #failed = 0;
+  /** Those that are under way, and some that are over. */
+  readonly #attempts: Attempt[] = [];
+  /** In the order of the addresses, not of the failures. */
+  readonly #errors: unknown[] = [];
+  #timer: TimerHandle | null = null;
 
   static {
     awaitNatively(this.prototype);
@@ -115,42 +99,63 @@ class Connecting<T> extends Acquisition<T> {
     this.#flags = options.noDelay === false ? 0 : SOCKET_NO_DELAY;
     this.#making = making;
     this.#side = tlsSideOf(options);
+    this.#delayMs = options.happyEyeballsDelay ?? DEFAULT_DELAY_MS;
+    this.#isGrouping = options.allErrors ?? false;
+    const firstFamilyCount = options.interleave ?? 1;
     this._stop = resolveOn(
       loop,
       options.host ?? 'localhost',
       (addresses) => {
-        this.#addresses.push(...addresses);
-        if (!this.done()) this.#next();
+        this.#addresses = interleave(addresses, firstFamilyCount);
+        this.#beginNext();
       },
       (error) => void (this.done() || this.setException(error)),
+      options.family,
     );
   }
 
-  // Tries the addresses one after another.
-  #next(): void {
-    for (let address = this.#addresses.shift(); address !== undefined; address = this.#addresses.shift()) {
-      try {
-        const where = { address, port: this.#port };
-        this.#attempt = new Attempt(this._loop, where, this.#flags, (error, slot) =>
-          this.#onSettled(error, slot),
-        );
-        return;
-      } catch (error) {
-        this.#errors.push(error as Error);
-      }
+  // Begins with one more address, and with those after it as long as the system refuses at once.
+  #beginNext(): void {
+    this.#stopTimer();
+    while (!this.done() && this.#begun < this.#addresses.length) {
+      const place = this.#begun++;
+      if (!this.#begin(place)) continue;
+      if (this.#begun === this.#addresses.length) return;
+      this.#timer = this._loop.callLater(this.#delayMs, (connecting) => connecting.#beginNext(), this);
+      return;
     }
-    this.#attempt = null;
-    this.setException(this.#errors.length === 1 ? this.#errors[0] : combine(this.#errors));
   }
 
-  #onSettled(error: Error | null, slot: SlotRef): void {
-    if (this.done()) return;
-    if (error === null) return this.#deliver(slot);
-    this.#errors.push(error);
-    this.#next();
+  #begin(place: number): boolean {
+    const where = { address: this.#addresses[place]!, port: this.#port };
+    try {
+      const attempt = new Attempt(this._loop, where, this.#flags, (error, slot) => {
+        if (error === null) this.#deliver(slot);
+        else this.#onFailed(place, error);
+      });
+      this.#attempts.push(attempt);
+      return true;
+    } catch (error) {
+      this.#note(place, error);
+      return false;
+    }
+  }
+
+  #onFailed(place: number, error: Error): void {
+    this.#note(place, error);
+    // While a later one is under way, its timer says when to go on.
+    if (place === this.#begun - 1) this.#beginNext();
+  }
+
+  #note(place: number, error: unknown): void {
+    this.#errors[place] = error;
+    if (++this.#failed < this.#addresses.length) return;
+    this.setException(this.#isGrouping ? group(this.#errors) : combine(this.#errors));
   }
 
   #deliver(slot: SlotRef): void {
+    // The others end before anybody's code runs.
+    this.#end();
     let made: T;
     try {
       made = this.#making.make(slot);
@@ -181,9 +186,24 @@ class Connecting<T> extends Acquisition<T> {
 
   override cancel(reason?: unknown): boolean {
     if (!super.cancel(reason)) return false;
-    this.#attempt?.abandon();
     if (this.#made !== null) this._dispose(this.#made);
     return true;
+  }
+
+  #end(): void {
+    this.#stopTimer();
+    for (const attempt of this.#attempts) attempt.abandon();
+  }
+
+  #stopTimer(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  // Whoever ends it, and how: nothing stays open.
+  override _settle(state: State, value: unknown): void {
+    super._settle(state, value);
+    this.#end();
   }
 }
 
@@ -191,10 +211,18 @@ function tlsSideOf({ tls, host = 'localhost' }: ConnectOptions): TlsSide | null 
   return tls === undefined ? null : clientSide(tls, host);
 }
 
-function combine(errors: Error[]): Error {
-  const message = `Every address failed: ${errors.map((error) => error.message).join('; ')}`;
-  const combined = new AggregateError(errors, message);
-  return Object.assign(combined, { code: (errors[0] as NodeJS.ErrnoException | undefined)?.code });
+function combine(errors: readonly unknown[]): unknown {
+  if (errors.length === 1) return errors[0];
+  const code = (errors[0] as NodeJS.ErrnoException).code;
+  return Object.assign(new AggregateError(errors, describe(errors)), { code });
+}
+
+function group(errors: readonly unknown[]): ExceptionGroup {
+  return new ExceptionGroup(describe(errors), errors);
+}
+
+function describe(errors: readonly unknown[]): string {
+  return `Every address failed: ${errors.map((error) => (error as Error).message).join('; ')}`;
 }
 
 function validate(options: ConnectOptions): void {
@@ -202,7 +230,16 @@ function validate(options: ConnectOptions): void {
   validateInteger('options.port', options.port, 1, 65535);
   if (options.host !== undefined) validateString('options.host', options.host);
   if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
+  validateAttempts(options);
   validateStreamOptions(options);
+}
+
+function validateAttempts(options: ConnectOptions): void {
+  const { family, happyEyeballsDelay: delayMs, interleave: firstFamilyCount, allErrors } = options;
+  if (family !== undefined) validateOneOf('options.family', family, [0, 4, 6]);
+  if (delayMs !== undefined) validateNumber('options.happyEyeballsDelay', delayMs, 0);
+  if (firstFamilyCount !== undefined) validateInteger('options.interleave', firstFamilyCount, 0);
+  if (allErrors !== undefined) validateBoolean('options.allErrors', allErrors);
 }
 
 /** See `connect` of the package. @internal */

@@ -17,7 +17,8 @@ import { Stream } from './stream.js';
  *
  * Suspends: always. A cancel point; cancelling closes the socket.
  *
- * @param options - `port` and optionally `host`; several addresses of a name are tried one by one.
+ * @param options - `port` and optionally `host`; the addresses of a name are tried next to each other, each 250 ms
+ *   after the one before it or as soon as that has failed (RFC 8305).
  * @returns The stream, once connected.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
  * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no event loop is running.

@@ -640,6 +640,10 @@ const connectOptions = {
   port: { types: noNumbers, ranges: [NaN, 0, -1, 65536, 80.5] },
   host: { types: noOptionalStrings },
   tls: { types: noTls },
+  family: { types: noOptionalNumbers, ranges: [NaN, 5, 6.5] },
+  happyEyeballsDelay: { types: noOptionalNumbers, ranges: [NaN, -1] },
+  interleave: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  allErrors: { types: noOptionalBooleans },
 };
 const listenOptions = {
   ...streamOptions,
