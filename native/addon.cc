@@ -157,9 +157,15 @@ struct Call {
     return value;
   }
 
-  void Text(size_t index, char* text, size_t capacity) const {
-    text[0] = '\0';
-    napi_get_value_string_latin1(env, arguments[index], text, capacity, nullptr);
+  // The arguments address and port; which kind of address, the flags tell.
+  AddressText Address(size_t index, uint32_t flags) const {
+    AddressText address;
+    address.text[0] = '\0';
+    napi_get_value_string_utf8(env, arguments[index], address.text, sizeof(address.text),
+                               &address.size);
+    address.port = static_cast<uint16_t>(Uint(index + 1));
+    if ((flags & SOCKET_UNIX) != 0) address.family = kUnixFamily;
+    return address;
   }
 
   // False when the argument is no string.
@@ -172,6 +178,9 @@ struct Call {
     napi_get_value_string_utf8(env, arguments[index], &(*text)[0], size + 1, nullptr);
     return true;
   }
+
+  // The arguments flags and keepAliveSeconds.
+  SocketOptions Options(size_t index) const { return {Uint(index), Uint(index + 1)}; }
 
   // The bytes of a Uint8Array.
   uint8_t* Bytes(size_t index, size_t* size) const {
@@ -238,24 +247,30 @@ napi_value Close(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// listen(host, port, flags, backlog)
+// listen(address, port, flags, keepAliveSeconds, backlog)
 napi_value Listen(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.IsClosed()) return nullptr;
-  char host[64];
-  call.Text(0, host, sizeof(host));
-  return call.Int(call.instance->engine.Listen(host, static_cast<uint16_t>(call.Uint(1)),
-                                               call.Uint(2), static_cast<int>(call.Uint(3))));
+  const SocketOptions options = call.Options(2);
+  return call.Int(call.instance->engine.Listen(call.Address(0, options.flags), options,
+                                               static_cast<int>(call.Uint(4))));
 }
 
-// connect(host, port, flags)
+// adoptListener(descriptor, flags, keepAliveSeconds)
+napi_value AdoptListener(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(
+      call.instance->engine.AdoptListener(static_cast<int>(call.Uint(0)), call.Options(1)));
+}
+
+// connect(address, port, flags, keepAliveSeconds, localAddress, localPort)
 napi_value Connect(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.IsClosed()) return nullptr;
-  char host[64];
-  call.Text(0, host, sizeof(host));
+  const SocketOptions options = call.Options(2);
   return call.Int(
-      call.instance->engine.Connect(host, static_cast<uint16_t>(call.Uint(1)), call.Uint(2)));
+      call.instance->engine.Connect(call.Address(0, options.flags), call.Address(4, 0), options));
 }
 
 // send(index, generation, bytes, offset): sends bytes[offset...] by reference.
@@ -328,7 +343,7 @@ napi_value SetSlab(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
-// address(index, generation, ofPeer) -> [family, address, port] or -errno
+// address(index, generation, ofPeer) -> [family, address or path, port] or -errno
 napi_value Address(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   if (call.IsClosed()) return nullptr;
@@ -345,7 +360,7 @@ napi_value Address(napi_env env, napi_callback_info info) {
   napi_value result;
   napi_value text;
   napi_create_array_with_length(env, 3, &result);
-  napi_create_string_latin1(env, address.text, NAPI_AUTO_LENGTH, &text);
+  napi_create_string_utf8(env, address.text, address.size, &text);
   napi_set_element(env, result, 0, call.Int(address.family));
   napi_set_element(env, result, 1, text);
   napi_set_element(env, result, 2, call.Int(address.port));
@@ -527,6 +542,7 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"flush", nullptr, Flush, nullptr, nullptr, nullptr, napi_default, raw},
       {"close", nullptr, Close, nullptr, nullptr, nullptr, napi_default, raw},
       {"listen", nullptr, Listen, nullptr, nullptr, nullptr, napi_default, raw},
+      {"adoptListener", nullptr, AdoptListener, nullptr, nullptr, nullptr, napi_default, raw},
       {"connect", nullptr, Connect, nullptr, nullptr, nullptr, napi_default, raw},
       {"send", nullptr, Send, nullptr, nullptr, nullptr, napi_default, raw},
       {"watch", nullptr, Watch, nullptr, nullptr, nullptr, napi_default, raw},
@@ -558,6 +574,12 @@ napi_value NotifyLoop(napi_env env, napi_callback_info info) {
   napi_value result = nullptr;
   napi_get_boolean(env, Notify(call.Uint(0)), &result);
   return result;
+}
+
+// setCloseOnExec(descriptor) -> 0 or -errno
+napi_value SetCloseOnExec(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(SocketSetCloseOnExec(static_cast<int>(call.Uint(0))));
 }
 
 // post(id, mailbox words, function, payload or null) -> PostResult. Any environment of the process
@@ -602,6 +624,8 @@ napi_value Init(napi_env env, napi_value exports) {
       {"createLoop", nullptr, CreateLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"post", nullptr, Post, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"setCloseOnExec", nullptr, SetCloseOnExec, nullptr, nullptr, nullptr, napi_enumerable,
+       nullptr},
       {"raise", nullptr, Raise, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"seek", nullptr, Seek, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},

@@ -83,25 +83,28 @@ void Engine::Close() {
 
 // Slots
 
-Socket* Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer) {
+// Gives `fd` a slot; 0, or -errno and the descriptor stays the caller's.
+int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket** adopted) {
   uint32_t index;
   Socket* socket = sockets_.Allocate(&index);
-  if (socket == nullptr) return nullptr;
+  if (socket == nullptr) return -ENOMEM;
   socket->fd = fd;
   socket->role = role;
   socket->peer = peer;
   socket->is_connected = role == SocketRole::kStream;
   socket->receive_size = kSmallReceive;
-  if (poller_->Add(fd, Token(socket)) < 0) {
+  const int32_t status = poller_->Add(fd, Token(socket));
+  if (status < 0) {
     sockets_.Free(index);
-    return nullptr;
+    return status;
   }
   const auto place = static_cast<size_t>(fd);
   if (place >= is_own_.size()) is_own_.resize(place + 1);
   is_own_[place] = true;
   memory_.control[CTL_SOCKETS] = ++open_sockets_;
   memory_.control[CTL_RESULT_GENERATION] = socket->generation;
-  return socket;
+  *adopted = socket;
+  return 0;
 }
 
 void Engine::Release(Socket* socket, bool reset) {
@@ -128,24 +131,34 @@ void Engine::DeliverClosed() {
   }
 }
 
-int32_t Engine::Listen(const char* host, uint16_t port, uint32_t flags, int backlog) {
-  const int32_t fd = SocketListen(host, port, flags, backlog);
+int32_t Engine::Listen(const AddressText& at, const SocketOptions& options, int backlog) {
+  const int32_t fd = SocketListen(at, options, backlog);
   if (fd < 0) return fd;
-  Socket* listener = Adopt(fd, SocketRole::kListener, PeerAddress());
-  if (listener != nullptr) return static_cast<int32_t>(listener->index);
+  Socket* listener;
+  const int32_t status = Adopt(fd, SocketRole::kListener, PeerAddress(), &listener);
+  if (status == 0) return static_cast<int32_t>(listener->index);
   SocketClose(fd, false);
-  return -ENOMEM;
+  return status;
 }
 
-int32_t Engine::Connect(const char* host, uint16_t port, uint32_t flags) {
+int32_t Engine::AdoptListener(int fd, const SocketOptions& options) {
+  int32_t status = SocketPrepareListener(fd, options);
+  Socket* listener;
+  if (status == 0) status = Adopt(fd, SocketRole::kListener, PeerAddress(), &listener);
+  return status == 0 ? static_cast<int32_t>(listener->index) : status;
+}
+
+int32_t Engine::Connect(const AddressText& to, const AddressText& from,
+                        const SocketOptions& options) {
   bool in_progress = false;
   PeerAddress peer;
-  const int32_t fd = SocketConnect(host, port, flags, &peer, &in_progress);
+  const int32_t fd = SocketConnect(to, from, options, &peer, &in_progress);
   if (fd < 0) return fd;
-  Socket* socket = Adopt(fd, SocketRole::kConnecting, peer);
-  if (socket == nullptr) {
+  Socket* socket;
+  const int32_t status = Adopt(fd, SocketRole::kConnecting, peer, &socket);
+  if (status < 0) {
     SocketClose(fd, false);
-    return -ENOMEM;
+    return status;
   }
   if (in_progress) {
     poller_->Arm(fd, Token(socket), READY_WRITE);
@@ -159,7 +172,9 @@ int32_t Engine::Connect(const char* host, uint16_t port, uint32_t flags) {
 
 int32_t Engine::FormatPeer(uint32_t index, uint32_t generation, AddressText* address) {
   const Socket* socket = sockets_.Get(index, generation);
-  return socket == nullptr ? -EBADF : evloop::FormatPeer(socket->peer, address);
+  if (socket == nullptr) return -EBADF;
+  if (socket->peer.family != kUnixFamily) return evloop::FormatPeer(socket->peer, address);
+  return socket->fd < 0 ? -EBADF : SocketPeerPath(socket->fd, address);
 }
 
 int32_t Engine::Descriptor(uint32_t index, uint32_t generation) {
@@ -616,12 +631,13 @@ bool Engine::Accept(Socket* listener) {
     // The peer gave up while it was queued, or the network failed before it was accepted
     // (accept(2)).
     if (fd < 0 && !IsShortage(fd) && fd != -EBADF && fd != -EINVAL) continue;
-    Socket* socket = fd < 0 ? nullptr : Adopt(fd, SocketRole::kStream, peer);
-    if (socket == nullptr) {
+    Socket* socket;
+    const int32_t status = fd < 0 ? fd : Adopt(fd, SocketRole::kStream, peer, &socket);
+    if (status < 0) {
       if (fd >= 0) SocketClose(fd, true);
       // JS decides when to try again; the connections stay in the backlog meanwhile.
       listener->wants_input = false;
-      completions_.Push(CQ_ACCEPT, listener->index, listener->generation, fd < 0 ? fd : -ENOMEM);
+      completions_.Push(CQ_ACCEPT, listener->index, listener->generation, status);
       return true;
     }
     completions_.Push(CQ_ACCEPT, listener->index, listener->generation,

@@ -100,8 +100,10 @@ class Engine {
   ReceiveSlabs* receive_slabs() { return &slabs_; }
 
   // Each answers the new slot's index, with its generation in CTL_RESULT_GENERATION, or -errno.
-  int32_t Listen(const char* host, uint16_t port, uint32_t flags, int backlog);
-  int32_t Connect(const char* host, uint16_t port, uint32_t flags);
+  int32_t Listen(const AddressText& at, const SocketOptions& options, int backlog);
+  // Takes over a descriptor that listens already; it stays the caller's when that fails.
+  int32_t AdoptListener(int fd, const SocketOptions& options);
+  int32_t Connect(const AddressText& to, const AddressText& from, const SocketOptions& options);
   // Watches a descriptor that stays the caller's, for READY_* bits, until Unwatch(). -EPERM for
   // files that are always ready, -EEXIST for a socket of this engine.
   int32_t Watch(int fd, uint32_t interest);
@@ -130,7 +132,7 @@ class Engine {
   void Notify() { waker_.Notify(); }
 
  private:
-  Socket* Adopt(int fd, SocketRole role, const PeerAddress& peer);
+  int32_t Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket** adopted);
   void Release(Socket* socket, bool reset);
   void DeliverClosed();
 

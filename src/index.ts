@@ -42,16 +42,24 @@ export type {
   SocketType,
 } from './io/address-query.js';
 export type { Writable } from './io/bytes.js';
-export type { ConnectOptions } from './io/connect.js';
+export type { ConnectOptions, TcpConnectOptions, UnixConnectOptions } from './io/connect.js';
 export type { DuplexOptions, StreamDuplex } from './io/duplex.js';
-export type { ConnectionInfo, SocketAddress } from './io/endpoint.js';
+export type { ConnectionInfo, InternetAddress, SocketAddress, UnixAddress } from './io/endpoint.js';
 export type { StreamOptions } from './io/limits.js';
+export { listenFds } from './io/listen-fds.js';
+export type {
+  DescriptorListenOptions,
+  ListenOptions,
+  TcpListenOptions,
+  UnixListenOptions,
+} from './io/listening.js';
 export type { NodeConnection } from './io/node-connection.js';
 export { connect, fromNodeSocket, listen, nodeConnection, streamPair } from './io/open.js';
 export { Transport, type AnyProtocol, type BufferedProtocol, type Protocol } from './io/protocol.js';
 export type { OpenFile, SendFileOptions } from './io/send-file.js';
-export { Server, type ConnectionHandler, type ListenOptions } from './io/server.js';
+export { Server, type ConnectionHandler } from './io/server.js';
 export { Stream } from './io/stream.js';
+export type { TcpOptions } from './io/tcp-options.js';
 export type { TlsInfo } from './io/tls-endpoint.js';
 export type { StartTlsOptions, TlsClientOptions, TlsServerOptions, TlsTimeouts } from './io/tls-options.js';
 export type { WebStreams } from './io/web-streams.js';

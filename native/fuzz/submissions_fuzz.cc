@@ -127,9 +127,9 @@ class Run {
         return;
       }
       case kListen:
-        return Note(engine->Listen("127.0.0.1", 0, 0, 1));
+        return Note(engine->Listen({}, {}, 1));
       case kConnect:
-        return Note(engine->Connect("127.0.0.1", 1, 0));
+        return Note(engine->Connect({}, {}, {}));
       case kArrive:
         return TheSystem().Arrive();
       case kTell:

@@ -1,7 +1,7 @@
 // native/sys/socket.h - the socket calls of one platform, as the engine needs them.
 //
 // Every function answers >= 0 or a negated errno (status.h). Descriptors are non-blocking and
-// close-on-exec. Addresses cross this seam as numeric text, so that no sockaddr leaves this room.
+// close-on-exec. Addresses cross this seam as text, so that no sockaddr leaves this room.
 #pragma once
 
 #include <cstddef>
@@ -22,12 +22,24 @@ enum SocketFlags : uint32_t {
   SOCKET_NO_DELAY = 1,
   SOCKET_REUSE_PORT = 2,
   SOCKET_IPV6_ONLY = 4,
+  SOCKET_KEEP_ALIVE = 8,
+  SOCKET_UNIX = 16,  // The address is the path of a Unix socket.
 };
 
+struct SocketOptions {
+  uint32_t flags;               // SocketFlags
+  uint32_t keep_alive_seconds;  // Silence before the first probe; 0 leaves that to the system.
+};
+
+enum AddressFamily : uint8_t { kNoFamily = 0, kUnixFamily = 1, kIPv4Family = 4, kIPv6Family = 6 };
+
+// A numeric address with its port, or the path of a Unix socket, which may contain NUL. Longer than
+// any valid one, so that one that was cut off is known for too long.
 struct AddressText {
-  int family;  // 4 or 6
-  uint16_t port;
-  char text[64];
+  uint8_t family = kNoFamily;
+  uint16_t port = 0;
+  size_t size = 0;
+  char text[128];
 };
 
 // A peer in the few bytes the engine keeps of it: getpeername(2) fails once the peer has reset the
@@ -35,16 +47,20 @@ struct AddressText {
 struct PeerAddress {
   uint8_t bytes[16] = {};
   uint16_t port = 0;
-  uint8_t family = 0;  // 4, 6, or 0 while there is none.
+  uint8_t family = kNoFamily;  // The path of a Unix socket is not kept.
 };
 
-// Opens, binds and listens. `host` is a numeric address.
-int32_t SocketListen(const char* host, uint16_t port, uint32_t flags, int backlog);
+// Opens, binds and listens.
+int32_t SocketListen(const AddressText& at, const SocketOptions& options, int backlog);
+// Prepares a stream socket that listens already: -EINVAL when it does not, -EPROTOTYPE when it is
+// of another type. It is not closed then.
+int32_t SocketPrepareListener(int fd, const SocketOptions& options);
 // Accepts one connection; -EAGAIN when none waits. Options are inherited from the listener.
 int32_t SocketAccept(int listener, PeerAddress* peer);
 // Opens a socket and starts connecting it; `*in_progress` says whether the outcome is still open.
-int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, PeerAddress* peer,
-                      bool* in_progress);
+// `from` is bound to before; without text and port the system picks both.
+int32_t SocketConnect(const AddressText& to, const AddressText& from, const SocketOptions& options,
+                      PeerAddress* peer, bool* in_progress);
 // The outcome of a connect after writability: 0, -errno, or -EINPROGRESS when the event was
 // spurious.
 int32_t SocketConnectResult(int fd);
@@ -61,7 +77,10 @@ int32_t SocketShutdown(int fd);
 void SocketClose(int fd, bool reset);
 int32_t SocketSetNoDelay(int fd, bool on);
 int32_t SocketSetKeepAlive(int fd, bool on, uint32_t delay_seconds);
+int32_t SocketSetCloseOnExec(int fd);
 int32_t SocketLocalAddress(int fd, AddressText* address);
+// The path of the other end of a Unix socket.
+int32_t SocketPeerPath(int fd, AddressText* address);
 // -ENOTCONN when there is none.
 int32_t FormatPeer(const PeerAddress& peer, AddressText* address);
 

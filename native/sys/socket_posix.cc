@@ -1,12 +1,14 @@
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "sys/socket.h"
@@ -18,42 +20,79 @@ namespace {
 // The longest transfer whose count still fits the int32 results.
 constexpr size_t kMaxTransfer = 1U << 30;
 
+// The part of a sockaddr_un in front of the path.
+constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
+
 struct Address {
-  sockaddr_storage storage;
-  socklen_t size;
+  sockaddr_storage storage = {};
+  socklen_t size = 0;
+
+  int family() const { return storage.ss_family; }
+  sockaddr* pointer() { return reinterpret_cast<sockaddr*>(&storage); }
 };
 
-bool Parse(const char* host, uint16_t port, Address* address) {
-  memset(&address->storage, 0, sizeof(address->storage));
+int32_t ParsePath(const AddressText& from, Address* address) {
+  auto* unix_address = reinterpret_cast<sockaddr_un*>(&address->storage);
+  // A path of the file system ends with NUL; an abstract one begins with it.
+  if (from.size + (from.text[0] == '\0' ? 0 : 1) > sizeof(unix_address->sun_path))
+    return -ENAMETOOLONG;
+  unix_address->sun_family = AF_UNIX;
+  memcpy(unix_address->sun_path, from.text, from.size);
+  address->size = static_cast<socklen_t>(kPathOffset + from.size);
+  return 0;
+}
+
+int32_t Parse(const AddressText& from, Address* address) {
+  if (from.family == kUnixFamily) return ParsePath(from, address);
   auto* v4 = reinterpret_cast<sockaddr_in*>(&address->storage);
-  if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+  if (inet_pton(AF_INET, from.text, &v4->sin_addr) == 1) {
     v4->sin_family = AF_INET;
-    v4->sin_port = htons(port);
+    v4->sin_port = htons(from.port);
     address->size = sizeof(*v4);
-    return true;
+    return 0;
   }
   auto* v6 = reinterpret_cast<sockaddr_in6*>(&address->storage);
-  if (inet_pton(AF_INET6, host, &v6->sin6_addr) != 1) return false;
+  if (inet_pton(AF_INET6, from.text, &v6->sin6_addr) != 1) return -EINVAL;
   v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(port);
+  v6->sin6_port = htons(from.port);
   address->size = sizeof(*v6);
-  return true;
+  return 0;
+}
+
+// Every address of a family, which is all zeros.
+void ParseAny(int family, uint16_t port, Address* address) {
+  address->storage.ss_family = static_cast<sa_family_t>(family);
+  // SAFETY: the port is at the same place in both.
+  reinterpret_cast<sockaddr_in*>(&address->storage)->sin_port = htons(port);
+  address->size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+}
+
+int32_t FormatNumber(int family, const void* bytes, AddressText* address) {
+  if (inet_ntop(family, bytes, address->text, sizeof(address->text)) == nullptr) return -errno;
+  address->family = family == AF_INET ? kIPv4Family : kIPv6Family;
+  address->size = strlen(address->text);
+  return 0;
 }
 
 int32_t Format(const Address& from, AddressText* address) {
-  if (from.storage.ss_family == AF_INET) {
+  if (from.family() == AF_INET) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&from.storage);
-    address->family = 4;
     address->port = ntohs(v4->sin_port);
-    return inet_ntop(AF_INET, &v4->sin_addr, address->text, sizeof(address->text)) ? 0 : -errno;
+    return FormatNumber(AF_INET, &v4->sin_addr, address);
   }
-  if (from.storage.ss_family == AF_INET6) {
+  if (from.family() == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&from.storage);
-    address->family = 6;
     address->port = ntohs(v6->sin6_port);
-    return inet_ntop(AF_INET6, &v6->sin6_addr, address->text, sizeof(address->text)) ? 0 : -errno;
+    return FormatNumber(AF_INET6, &v6->sin6_addr, address);
   }
-  return -EAFNOSUPPORT;
+  if (from.family() != AF_UNIX) return -EAFNOSUPPORT;
+  const char* path = reinterpret_cast<const sockaddr_un*>(&from.storage)->sun_path;
+  const size_t size = from.size > kPathOffset ? from.size - kPathOffset : 0;
+  const bool is_abstract = size > 0 && path[0] == '\0';
+  address->family = kUnixFamily;
+  address->size = is_abstract ? size : strnlen(path, size);
+  memcpy(address->text, path, address->size);
+  return 0;
 }
 
 PeerAddress Compact(const sockaddr_storage& from) {
@@ -62,12 +101,14 @@ PeerAddress Compact(const sockaddr_storage& from) {
     const auto* v4 = reinterpret_cast<const sockaddr_in*>(&from);
     memcpy(peer.bytes, &v4->sin_addr, sizeof(v4->sin_addr));
     peer.port = ntohs(v4->sin_port);
-    peer.family = 4;
+    peer.family = kIPv4Family;
   } else if (from.ss_family == AF_INET6) {
     const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&from);
     memcpy(peer.bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
     peer.port = ntohs(v6->sin6_port);
-    peer.family = 6;
+    peer.family = kIPv6Family;
+  } else if (from.ss_family == AF_UNIX) {
+    peer.family = kUnixFamily;
   }
   return peer;
 }
@@ -76,8 +117,13 @@ int32_t SetOption(int fd, int level, int name, int value) {
   return setsockopt(fd, level, name, &value, sizeof(value)) == 0 ? 0 : -errno;
 }
 
+int32_t GetOption(int fd, int name, int* value) {
+  socklen_t size = sizeof(*value);
+  return getsockopt(fd, SOL_SOCKET, name, value, &size) == 0 ? 0 : -errno;
+}
+
 int32_t Open(const Address& address) {
-  const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   return fd >= 0 ? fd : -errno;
 }
 
@@ -98,29 +144,81 @@ int32_t Transfer(Call call) {
 
 size_t Clamp(size_t size) { return size < kMaxTransfer ? size : kMaxTransfer; }
 
-}  // namespace
+// What is set before the first byte; accepted sockets inherit it, which saves calls for each of
+// them.
+int32_t Configure(int fd, const SocketOptions& options) {
+  int32_t status = 0;
+  if ((options.flags & SOCKET_NO_DELAY) != 0) status = SocketSetNoDelay(fd, true);
+  if (status == 0 && (options.flags & SOCKET_KEEP_ALIVE) != 0)
+    status = SocketSetKeepAlive(fd, true, options.keep_alive_seconds);
+  return status;
+}
 
-int32_t SocketListen(const char* host, uint16_t port, uint32_t flags, int backlog) {
+int32_t BindLocal(int fd, int family, const AddressText& from) {
   Address address;
-  if (!Parse(host, port, &address)) return -EINVAL;
-  const int32_t fd = Open(address);
-  if (fd < 0) return fd;
-  // Without SO_REUSEADDR a restarted server waits for the TIME_WAIT of its old connections.
+  if (from.size == 0) {
+    ParseAny(family, from.port, &address);
+  } else {
+    const int32_t status = Parse(from, &address);
+    if (status != 0) return status;
+  }
+  // One port may serve several connections, as long as they lead to different peers.
   int32_t status = SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-  if (status == 0 && (flags & SOCKET_REUSE_PORT) != 0) {
+#ifdef IP_BIND_ADDRESS_NO_PORT
+  // Likewise the port that connect() picks (ip(7)).
+  if (status == 0 && from.port == 0) status = SetOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+#endif
+  if (status != 0) return status;
+  return bind(fd, address.pointer(), address.size) == 0 ? 0 : -errno;
+}
+
+int32_t BindListener(int fd, Address* address, const SocketOptions& options) {
+  int32_t status = 0;
+  if (address->family() != AF_UNIX) {
+    // Without SO_REUSEADDR a restarted server waits for the TIME_WAIT of its old connections.
+    status = SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  }
+  if (status == 0 && (options.flags & SOCKET_REUSE_PORT) != 0) {
     status = SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   }
-  if (status == 0 && address.storage.ss_family == AF_INET6 && (flags & SOCKET_IPV6_ONLY) != 0) {
-    status = SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  if (status == 0 && address->family() == AF_INET6) {
+    status =
+        SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, (options.flags & SOCKET_IPV6_ONLY) != 0 ? 1 : 0);
   }
-  // Accepted sockets inherit it, which saves a call for each of them.
-  if (status == 0 && (flags & SOCKET_NO_DELAY) != 0) status = SocketSetNoDelay(fd, true);
+  if (status == 0) status = Configure(fd, options);
+  if (status != 0) return status;
+  return bind(fd, address->pointer(), address->size) == 0 ? 0 : -errno;
+}
+
+}  // namespace
+
+int32_t SocketListen(const AddressText& at, const SocketOptions& options, int backlog) {
+  Address address;
+  int32_t status = Parse(at, &address);
+  if (status != 0) return status;
+  const int32_t fd = Open(address);
+  if (fd < 0) return fd;
+  status = BindListener(fd, &address, options);
   if (status != 0) return Abandon(fd, status);
-  if (bind(fd, reinterpret_cast<sockaddr*>(&address.storage), address.size) != 0) {
-    return Abandon(fd, -errno);
-  }
   if (listen(fd, backlog) != 0) return Abandon(fd, -errno);
   return fd;
+}
+
+int32_t SocketPrepareListener(int fd, const SocketOptions& options) {
+  int type = 0;
+  int is_listening = 0;
+  int32_t status = GetOption(fd, SO_TYPE, &type);
+  if (status == 0) status = GetOption(fd, SO_ACCEPTCONN, &is_listening);
+  if (status != 0) return status;
+  if (type != SOCK_STREAM) return -EPROTOTYPE;
+  if (is_listening == 0) return -EINVAL;
+  AddressText address;
+  status = SocketLocalAddress(fd, &address);
+  if (status == 0 && address.family != kUnixFamily) status = Configure(fd, options);
+  if (status == 0) status = SocketSetCloseOnExec(fd);
+  if (status != 0) return status;
+  const int flags = fcntl(fd, F_GETFL);
+  return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -errno;
 }
 
 int32_t SocketAccept(int listener, PeerAddress* peer) {
@@ -134,19 +232,20 @@ int32_t SocketAccept(int listener, PeerAddress* peer) {
   return fd;
 }
 
-int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, PeerAddress* peer,
-                      bool* in_progress) {
+int32_t SocketConnect(const AddressText& to, const AddressText& from, const SocketOptions& options,
+                      PeerAddress* peer, bool* in_progress) {
   Address address;
-  if (!Parse(host, port, &address)) return -EINVAL;
+  int32_t status = Parse(to, &address);
+  if (status != 0) return status;
   *peer = Compact(address.storage);
   const int32_t fd = Open(address);
   if (fd < 0) return fd;
-  if ((flags & SOCKET_NO_DELAY) != 0) {
-    const int32_t status = SocketSetNoDelay(fd, true);
-    if (status != 0) return Abandon(fd, status);
-  }
+  status = Configure(fd, options);
+  if (status == 0 && (from.size > 0 || from.port > 0))
+    status = BindLocal(fd, address.family(), from);
+  if (status != 0) return Abandon(fd, status);
   *in_progress = false;
-  if (connect(fd, reinterpret_cast<sockaddr*>(&address.storage), address.size) == 0) return fd;
+  if (connect(fd, address.pointer(), address.size) == 0) return fd;
   // An interrupted connect goes on in the background (connect(2)), just like one in progress.
   if (errno != EINPROGRESS && errno != EINTR) return Abandon(fd, -errno);
   *in_progress = true;
@@ -155,8 +254,8 @@ int32_t SocketConnect(const char* host, uint16_t port, uint32_t flags, PeerAddre
 
 int32_t SocketConnectResult(int fd) {
   int error = 0;
-  socklen_t size = sizeof(error);
-  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) != 0) return -errno;
+  const int32_t status = GetOption(fd, SO_ERROR, &error);
+  if (status != 0) return status;
   if (error != 0) return -error;
   // No error and no peer yet: the event was spurious.
   sockaddr_storage peer;
@@ -218,19 +317,24 @@ int32_t SocketSetKeepAlive(int fd, bool on, uint32_t delay_seconds) {
   return SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(delay_seconds));
 }
 
+int32_t SocketSetCloseOnExec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : -errno; }
+
 int32_t SocketLocalAddress(int fd, AddressText* address) {
-  Address from = {};
+  Address from;
   from.size = sizeof(from.storage);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&from.storage), &from.size) != 0) return -errno;
-  return Format(from, address);
+  return getsockname(fd, from.pointer(), &from.size) == 0 ? Format(from, address) : -errno;
+}
+
+int32_t SocketPeerPath(int fd, AddressText* address) {
+  Address from;
+  from.size = sizeof(from.storage);
+  return getpeername(fd, from.pointer(), &from.size) == 0 ? Format(from, address) : -errno;
 }
 
 int32_t FormatPeer(const PeerAddress& peer, AddressText* address) {
-  if (peer.family == 0) return -ENOTCONN;
-  address->family = peer.family;
+  if (peer.family == kNoFamily) return -ENOTCONN;
   address->port = peer.port;
-  const int family = peer.family == 4 ? AF_INET : AF_INET6;
-  return inet_ntop(family, peer.bytes, address->text, sizeof(address->text)) ? 0 : -errno;
+  return FormatNumber(peer.family == kIPv4Family ? AF_INET : AF_INET6, peer.bytes, address);
 }
 
 }  // namespace evloop

@@ -23,7 +23,7 @@ struct Connection {
 
 // Connected, and JS has been told.
 Connection Connected(EngineOnFake* fake) {
-  const int32_t index = fake->engine.Connect("127.0.0.1", 1, 0);
+  const int32_t index = fake->engine.Connect({}, {}, {});
   REQUIRE(index >= 0);
   const uint32_t generation = fake->control(CTL_RESULT_GENERATION);
   fake->Settle([](const Outcome& outcome) { CHECK(outcome.kind == CQ_CONNECT); });

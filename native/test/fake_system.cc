@@ -126,7 +126,9 @@ int32_t Transfer(int fd, size_t most) {
 
 }  // namespace
 
-int32_t SocketListen(const char*, uint16_t, uint32_t, int) { return TheSystem().Open(); }
+int32_t SocketListen(const AddressText&, const SocketOptions&, int) { return TheSystem().Open(); }
+
+int32_t SocketPrepareListener(int, const SocketOptions&) { return -ENOTSOCK; }
 
 int32_t SocketAccept(int listener, PeerAddress*) {
   TheSystem().calls++;
@@ -134,7 +136,8 @@ int32_t SocketAccept(int listener, PeerAddress*) {
   return TheSystem().Accept();
 }
 
-int32_t SocketConnect(const char*, uint16_t, uint32_t, PeerAddress*, bool* in_progress) {
+int32_t SocketConnect(const AddressText&, const AddressText&, const SocketOptions&, PeerAddress*,
+                      bool* in_progress) {
   *in_progress = TheSystem().Answer(0) != 0;
   return TheSystem().Open();
 }
@@ -180,6 +183,8 @@ int32_t SocketSendFile(int fd, int, uint64_t, size_t count) { return Transfer(fd
 int32_t SocketShutdown(int fd) { return Transfer(fd, 0); }
 
 void SocketClose(int fd, bool) { TheSystem().Close(fd); }
+
+int32_t SocketPeerPath(int, AddressText*) { return -ENOTCONN; }
 
 int32_t FormatPeer(const PeerAddress&, AddressText*) { return -ENOTCONN; }
 

@@ -88,7 +88,7 @@ struct Calls {
 Calls LiveWith(uint32_t count) {
   EngineOnFake fake(TakeLittle);
   std::vector<uint32_t> generations(count + 1);
-  const int32_t listener = fake.engine.Listen("127.0.0.1", 0, 0, 1);
+  const int32_t listener = fake.engine.Listen({}, {}, 1);
   REQUIRE(listener >= 0);
   generations[0] = fake.control(CTL_RESULT_GENERATION);
   uint32_t accepted = 0;
@@ -202,7 +202,7 @@ TEST_CASE("scale: connections that wait for memory cost nothing while they wait"
   CheckLinear("a thousand turns beside many that wait", [](uint32_t count) {
     EngineOnFake fake(TakeAll);
     for (uint32_t i = 0; i < count; i++) {
-      const int32_t index = fake.engine.Connect("127.0.0.1", 1, 0);
+      const int32_t index = fake.engine.Connect({}, {}, {});
       fake.Submit(OP_RECEIVE_START, static_cast<uint32_t>(index),
                   fake.control(CTL_RESULT_GENERATION));
       TheSystem().Tell(1000 + index, READY_READ);

@@ -81,6 +81,18 @@ export function validateObject(name: string, value: unknown): asserts value is o
 }
 
 /**
+ * Refuses options that mean nothing where option `given` is given.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`
+ */
+export function refuseNextTo(given: string, options: object, names: readonly string[]): void {
+  for (const name of names) {
+    const value = (options as Record<string, unknown>)[name];
+    if (value !== undefined) throw invalidArgType(`options.${name}`, `none next to options.${given}`, value);
+  }
+}
+
+/**
  * Accepts objects, of any class, that have the methods named.
  *
  * @throws TypeError `ERR_INVALID_ARG_TYPE`

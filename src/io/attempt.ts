@@ -4,28 +4,40 @@ import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import { abi } from '../native/abi.js';
 import type { SlotRef } from '../native/binding.js';
 
+/** What all attempts of one connection share. @internal */
+export interface ConnectPlan {
+  /** 0 when the addresses are paths. */
+  readonly port: number;
+  readonly flags: number;
+  readonly keepAliveSeconds: number;
+  /** `''` and 0 where the system picks. */
+  readonly localAddress: string;
+  readonly localPort: number;
+}
+
 /** One attempt; its slot belongs to whoever takes the connection. @internal */
 export class Attempt implements CompletionTarget {
   readonly generation: number;
   readonly #loop: LoopCore;
   readonly #index: number;
   readonly #settle: (error: Error | null, slot: SlotRef) => void;
-  readonly #where: { address: string; port: number };
+  readonly #where: { address: string; port?: number };
   #isOver = false;
 
   /** @throws SystemError - the system refuses at once, for instance because it has no route. */
   constructor(
     loop: LoopCore,
-    where: { address: string; port: number },
-    flags: number,
+    address: string,
+    plan: ConnectPlan,
     settle: (error: Error | null, slot: SlotRef) => void,
   ) {
     this.#loop = loop;
-    this.#where = where;
+    this.#where = plan.port === 0 ? { address } : { address, port: plan.port };
     this.#settle = settle;
     loop._openSlabs();
-    const index = loop._native.connect(where.address, where.port, flags);
-    if (index < 0) throw systemError(index, 'connect', where);
+    const { port, flags, keepAliveSeconds, localAddress, localPort } = plan;
+    const index = loop._native.connect(address, port, flags, keepAliveSeconds, localAddress, localPort);
+    if (index < 0) throw systemError(index, 'connect', this.#where);
     this.#index = index;
     this.generation = loop._rings.control[abi.CTL_RESULT_GENERATION]!;
     loop._attach(index, this);

@@ -1,6 +1,9 @@
-// Opens TCP connections.
+// Opens connections.
+import { isIP } from 'node:net';
+import { outOfRange } from '../base/errors.js';
 import { ExceptionGroup } from '../base/exception-group.js';
 import {
+  refuseNextTo,
   validateBoolean,
   validateFunction,
   validateInteger,
@@ -13,31 +16,46 @@ import { captureContext } from '../core/context.js';
 import type { LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import { abi } from '../native/abi.js';
-import { SOCKET_NO_DELAY, type SlotRef } from '../native/binding.js';
+import { SOCKET_UNIX, type SlotRef } from '../native/binding.js';
 import type { State } from '../task/future-state.js';
 import type { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import { Acquisition } from './acquisition.js';
-import { Attempt } from './attempt.js';
+import { Attempt, type ConnectPlan } from './attempt.js';
 import { Endpoint } from './endpoint.js';
 import { interleave } from './interleave.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { resolveOn } from './resolve.js';
 import { Stream } from './stream.js';
+import {
+  keepAliveSeconds,
+  TCP_OPTIONS,
+  tcpFlags,
+  validateTcpOptions,
+  type TcpOptions,
+} from './tcp-options.js';
 import { clientSide, type TlsClientOptions, type TlsSide } from './tls-options.js';
+import { validatePath } from './unix.js';
 
-/** Where and how to connect. */
-export interface ConnectOptions extends StreamOptions {
+/** How to connect over TLS. */
+export interface TlsConnectOptions {
+  /** Connects over TLS: with the defaults of Node's `tls.connect()`, or with these options. @defaultValue no TLS */
+  tls?: true | TlsClientOptions;
+}
+
+/** Where and how to connect by TCP. */
+export interface TcpConnectOptions extends StreamOptions, TcpOptions, TlsConnectOptions {
   /** A name or numeric address. @defaultValue `'localhost'` */
   host?: string;
   /** 1 ... 65535 */
   port: number;
-  /** Sends small writes at once (TCP_NODELAY). @defaultValue true */
-  noDelay?: boolean;
-  /** Connects over TLS: with the defaults of Node's `tls.connect()`, or with these options. @defaultValue no TLS */
-  tls?: true | TlsClientOptions;
-  /** 4 or 6 for IPv4 or IPv6 addresses only, 0 for both. @defaultValue 0 */
+  path?: undefined;
+  /** A numeric address of this machine to connect from; addresses of the other family are left out. */
+  localAddress?: string;
+  /** The port to connect from, 0 ... 65535; 0 lets the system pick one. @defaultValue 0 */
+  localPort?: number;
+  /** 4 or 6 for IPv4 or IPv6 addresses only, 0 for both. @defaultValue the family of `localAddress`, or 0 */
   family?: 0 | 4 | 6;
   /**
    * Milliseconds after which the next address is tried next to those under way, 0 or more; Infinity tries
@@ -56,6 +74,17 @@ export interface ConnectOptions extends StreamOptions {
   allErrors?: boolean;
 }
 
+/** Where and how to connect to a Unix socket. */
+export interface UnixConnectOptions extends StreamOptions, TlsConnectOptions {
+  /** Where the socket is; a name that begins with NUL is an abstract one. At most 107 bytes. */
+  path: string;
+  host?: undefined;
+  port?: undefined;
+}
+
+/** Where and how to connect. */
+export type ConnectOptions = TcpConnectOptions | UnixConnectOptions;
+
 /** What is made of a connection. */
 interface Making<T> {
   make(slot: SlotRef): T;
@@ -71,8 +100,7 @@ const DEFAULT_DELAY_MS = 250;
  * and the sockets of the others are closed. So they are when it is cancelled.
  */
 class Connecting<T> extends Acquisition<T> {
-  readonly #port: number;
-  readonly #flags: number;
+  readonly #plan: ConnectPlan;
   readonly #making: Making<T>;
   readonly #side: TlsSide | null;
   // What waits for its handshake.
@@ -95,22 +123,28 @@ class Connecting<T> extends Acquisition<T> {
 
   constructor(loop: LoopCore, options: ConnectOptions, making: Making<T>) {
     super(loop, (made) => making.connectionOf(made).abort());
-    this.#port = options.port;
-    this.#flags = options.noDelay === false ? 0 : SOCKET_NO_DELAY;
     this.#making = making;
+    this.#plan = planOf(options);
     this.#side = tlsSideOf(options);
+    if (options.path !== undefined) {
+      this.#delayMs = 0;
+      this.#isGrouping = false;
+      this.#addresses = [options.path];
+      this.#beginNext();
+      return;
+    }
+    const { host = 'localhost', interleave: firstFamilyCount = 1 } = options;
     this.#delayMs = options.happyEyeballsDelay ?? DEFAULT_DELAY_MS;
     this.#isGrouping = options.allErrors ?? false;
-    const firstFamilyCount = options.interleave ?? 1;
     this._stop = resolveOn(
       loop,
-      options.host ?? 'localhost',
+      host,
       (addresses) => {
         this.#addresses = interleave(addresses, firstFamilyCount);
         this.#beginNext();
       },
       (error) => void (this.done() || this.setException(error)),
-      options.family,
+      familyOf(options),
     );
   }
 
@@ -127,9 +161,8 @@ class Connecting<T> extends Acquisition<T> {
   }
 
   #begin(place: number): boolean {
-    const where = { address: this.#addresses[place]!, port: this.#port };
     try {
-      const attempt = new Attempt(this._loop, where, this.#flags, (error, slot) => {
+      const attempt = new Attempt(this._loop, this.#addresses[place]!, this.#plan, (error, slot) => {
         if (error === null) this.#deliver(slot);
         else this.#onFailed(place, error);
       });
@@ -225,16 +258,63 @@ function describe(errors: readonly unknown[]): string {
   return `Every address failed: ${errors.map((error) => (error as Error).message).join('; ')}`;
 }
 
-function validate(options: ConnectOptions): void {
-  validateObject('options', options);
-  validateInteger('options.port', options.port, 1, 65535);
-  if (options.host !== undefined) validateString('options.host', options.host);
-  if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
-  validateAttempts(options);
-  validateStreamOptions(options);
+function planOf(options: ConnectOptions): ConnectPlan {
+  if (options.path !== undefined) {
+    return { port: 0, flags: SOCKET_UNIX, keepAliveSeconds: 0, localAddress: '', localPort: 0 };
+  }
+  const { port, localAddress = '', localPort = 0 } = options;
+  return {
+    port,
+    flags: tcpFlags(options),
+    keepAliveSeconds: keepAliveSeconds(options),
+    localAddress,
+    localPort,
+  };
 }
 
-function validateAttempts(options: ConnectOptions): void {
+function familyOf({ family = 0, localAddress = '' }: TcpConnectOptions): 0 | 4 | 6 {
+  return family === 0 ? (isIP(localAddress) as 0 | 4 | 6) : family;
+}
+
+// What a Unix socket does not have.
+const TCP_ONLY = [
+  ...TCP_OPTIONS,
+  'host',
+  'port',
+  'localAddress',
+  'localPort',
+  'family',
+  'happyEyeballsDelay',
+  'interleave',
+  'allErrors',
+];
+
+function validate(options: ConnectOptions): void {
+  validateObject('options', options);
+  validateStreamOptions(options);
+  if (options.path !== undefined) {
+    validatePath(options.path);
+    refuseNextTo('path', options, TCP_ONLY);
+    return;
+  }
+  validateInteger('options.port', options.port, 1, 65535);
+  if (options.host !== undefined) validateString('options.host', options.host);
+  validateTcpOptions(options);
+  validateAttempts(options);
+  validateLocalEnd(options);
+}
+
+function validateLocalEnd({ family = 0, localAddress, localPort }: TcpConnectOptions): void {
+  if (localPort !== undefined) validateInteger('options.localPort', localPort, 0, 65535);
+  if (localAddress === undefined) return;
+  validateString('options.localAddress', localAddress);
+  const localFamily = isIP(localAddress);
+  if (localFamily !== 0 && (family === 0 || family === localFamily)) return;
+  const expected = family === 0 ? 'a numeric address' : `an IPv${String(family)} address`;
+  throw outOfRange('options.localAddress', expected, localAddress);
+}
+
+function validateAttempts(options: TcpConnectOptions): void {
   const { family, happyEyeballsDelay: delayMs, interleave: firstFamilyCount, allErrors } = options;
   if (family !== undefined) validateOneOf('options.family', family, [0, 4, 6]);
   if (delayMs !== undefined) validateNumber('options.happyEyeballsDelay', delayMs, 0);

@@ -12,7 +12,7 @@ import { systemError } from '../base/errors.js';
 import { validateBoolean, validateInteger } from '../base/validate.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import { abi } from '../native/abi.js';
-import type { NativeAddress, SlotRef } from '../native/binding.js';
+import { FAMILY_UNIX, type NativeAddress, type SlotRef } from '../native/binding.js';
 import { receivedBytes, toBytes, type Writable } from './bytes.js';
 
 /** Hears what happens on an endpoint, while completions are reaped: it must not call user code. */
@@ -37,12 +37,25 @@ export interface ConnectionOwner {
   _onConnectionClosed(connection: EndpointSink): void;
 }
 
-/** A socket's numeric address. */
-export interface SocketAddress {
+/** The numeric address of a TCP socket. */
+export interface InternetAddress {
   readonly family: 'IPv4' | 'IPv6';
   readonly address: string;
   readonly port: number;
+  readonly path?: undefined;
 }
+
+/** The address of a Unix socket. */
+export interface UnixAddress {
+  readonly family: 'Unix';
+  /** A path, an abstract name that begins with NUL, or `''`: most clients have none. */
+  readonly path: string;
+  readonly address?: undefined;
+  readonly port?: undefined;
+}
+
+/** A socket's address; `family` tells which. */
+export type SocketAddress = InternetAddress | UnixAddress;
 
 /** Both ends of a connection. */
 export interface ConnectionInfo {
@@ -463,5 +476,7 @@ export class Endpoint implements CompletionTarget {
 /** Native's form of an address, or null when there is none. @internal */
 export function toSocketAddress(address: NativeAddress | number): SocketAddress | null {
   if (typeof address === 'number') return null;
-  return Object.freeze({ family: address[0] === 6 ? 'IPv6' : 'IPv4', address: address[1], port: address[2] });
+  const [family, text, port] = address;
+  if (family === FAMILY_UNIX) return Object.freeze({ family: 'Unix', path: text });
+  return Object.freeze({ family: family === 6 ? 'IPv6' : 'IPv4', address: text, port });
 }

@@ -5,11 +5,12 @@ import { validateMethods, validateObject } from '../base/validate.js';
 import { requireRunningLoop } from '../task/current.js';
 import type { Future } from '../task/future.js';
 import { connectStream, type ConnectOptions } from './connect.js';
-import { serveStreams, type ConnectionHandler, type ListenOptions, type Server } from './server.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
+import type { ListenOptions } from './listening.js';
 import { MemoryEndpoint } from './memory-endpoint.js';
 import { NodeConnection } from './node-connection.js';
 import { NodeEndpoint } from './node-endpoint.js';
+import { serveStreams, type ConnectionHandler, type Server } from './server.js';
 import { Stream } from './stream.js';
 
 /**

@@ -1,20 +1,13 @@
-// Accepts TCP connections.
-import { isIP } from 'node:net';
+// Accepts connections.
 import { inspect } from 'node:util';
 import { InvalidStateError, systemError } from '../base/errors.js';
-import {
-  validateBoolean,
-  validateFunction,
-  validateInteger,
-  validateObject,
-  validateString,
-} from '../base/validate.js';
+import { validateFunction } from '../base/validate.js';
 import { captureContext, type ContextSnapshot } from '../core/context.js';
 import { Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import type { TimerHandle } from '../core/timers.js';
 import { abi } from '../native/abi.js';
-import { SOCKET_IPV6_ONLY, SOCKET_NO_DELAY, SOCKET_REUSE_PORT, type SlotRef } from '../native/binding.js';
+import type { SlotRef } from '../native/binding.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { isGeneratorFunction } from '../task/coroutine.js';
 import { createTaskOn } from '../task/create.js';
@@ -22,48 +15,26 @@ import { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 import type { Coroutine, Task } from '../task/task.js';
 import { Acquisition } from './acquisition.js';
+import { Endpoint, type ConnectionOwner, type EndpointSink, type SocketAddress } from './endpoint.js';
+import { bufferLimits } from './limits.js';
 import {
-  Endpoint,
-  toSocketAddress,
-  type ConnectionOwner,
-  type EndpointSink,
-  type SocketAddress,
-} from './endpoint.js';
-import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
+  findAddresses,
+  openSockets,
+  validateListenOptions,
+  type Listening,
+  type ListenOptions,
+} from './listening.js';
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
-import { resolveOn } from './resolve.js';
 import { Stream } from './stream.js';
-import { serverSide, type TlsServerOptions, type TlsSide } from './tls-options.js';
+import { serverSide, type TlsSide } from './tls-options.js';
+import type { SocketFile } from './unix.js';
 import { Once } from './waiters.js';
-
-/** Where and how to listen. */
-export interface ListenOptions extends StreamOptions {
-  /** A name or numeric address. @defaultValue every address, IPv4 and IPv6 */
-  host?: string;
-  /** 0 ... 65535; 0 picks a free one. @defaultValue 0 */
-  port?: number;
-  /** Connections the kernel may hold until they are accepted, 1 ... 65535. @defaultValue 511 */
-  backlog?: number;
-  /** Lets several sockets share the port (SO_REUSEPORT). @defaultValue false */
-  reusePort?: boolean;
-  /** Sends small writes at once (TCP_NODELAY). @defaultValue true */
-  noDelay?: boolean;
-  /**
-   * Serves over TLS, with options as of Node's `tls.createServer()`: at least a key and a certificate. A handshake
-   * that fails closes the connection, and is reported in debug mode only. @defaultValue no TLS
-   */
-  tls?: TlsServerOptions;
-}
 
 /**
  * Serves one connection. The stream is closed when it is through, and reset when it fails.
  */
 export type ConnectionHandler = (stream: Stream) => Generator<unknown, unknown> | PromiseLike<unknown>;
 
-const ANY_ADDRESSES: readonly string[] = ['0.0.0.0', '::'];
-const DEFAULT_BACKLOG = 511;
-// Ports that are tried until one is free on every address.
-const PORT_ATTEMPTS = 16;
 // Connections that are closed in one turn: some 30 us each, most of it the kernel's.
 const CONNECTIONS_AT_A_TIME = 32;
 // How long a listener rests when the process has no descriptor or memory left.
@@ -81,12 +52,14 @@ class Listener implements CompletionTarget {
   readonly generation: number;
   readonly #loop: LoopCore;
   readonly #server: Server;
+  #file: SocketFile | null;
   #pause: TimerHandle | null = null;
   #isClosing = false;
 
-  constructor(loop: LoopCore, server: Server, slot: SlotRef) {
+  constructor(loop: LoopCore, server: Server, { slot, file }: Listening) {
     this.#loop = loop;
     this.#server = server;
+    this.#file = file;
     this.index = slot.index;
     this.generation = slot.generation;
     loop._attach(slot.index, this);
@@ -101,11 +74,28 @@ class Listener implements CompletionTarget {
     if (this.#isClosing) return;
     this.#isClosing = true;
     this.#pause?.cancel();
+    // While the socket is open, so that nobody else's file can be taken for ours.
+    this.#removeFile();
     this.#submit(abi.OP_CLOSE);
+  }
+
+  #removeFile(): void {
+    try {
+      this.#file?.remove();
+    } catch (exception) {
+      this.#loop.callExceptionHandler({
+        message: 'The file of a Unix socket cannot be removed',
+        exception,
+        server: this.#server,
+      });
+    }
+    this.#file = null;
   }
 
   complete(kind: number, result: number, a: number): void {
     if (kind === abi.CQ_CLOSED) {
+      // The loop may have been closed under the server.
+      this.#removeFile();
       this.#loop._detach(this.index, this);
       this.#server._onListenerClosed(this);
     } else if (kind === abi.CQ_ACCEPT && result < 0) {
@@ -192,9 +182,9 @@ export class Server implements ConnectionOwner {
   }
 
   /** Opens one listening socket. @internal */
-  _listen(slot: SlotRef, address: SocketAddress): void {
-    this.#listeners.add(new Listener(this.#loop, this, slot));
-    this.#addresses.push(address);
+  _listen(socket: Listening): void {
+    this.#listeners.add(new Listener(this.#loop, this, socket));
+    this.#addresses.push(socket.address);
   }
 
   /** What the server listens on; still there after it was closed. */
@@ -202,7 +192,7 @@ export class Server implements ConnectionOwner {
     return this.#addresses;
   }
 
-  /** The port of the first address. */
+  /** The port of the first address; 0 for a Unix socket. */
   get port(): number {
     return this.#addresses[0]?.port ?? 0;
   }
@@ -324,7 +314,7 @@ export class Server implements ConnectionOwner {
   }
 
   [inspect.custom](): string {
-    const where = this.#addresses.map(({ address, port }) => `${address}:${String(port)}`).join(', ');
+    const where = this.#addresses.map(describeAddress).join(', ');
     return `<Server ${where} ${this.#isClosing ? 'closed' : 'serving'} connections=${String(this.connectionCount)}>`;
   }
 
@@ -366,79 +356,8 @@ export class Server implements ConnectionOwner {
   }
 }
 
-function validate(options: ListenOptions): void {
-  validateObject('options', options);
-  if (options.host !== undefined) validateString('options.host', options.host);
-  if (options.port !== undefined) validateInteger('options.port', options.port, 0, 65535);
-  if (options.backlog !== undefined) validateInteger('options.backlog', options.backlog, 1, 65535);
-  if (options.reusePort !== undefined) validateBoolean('options.reusePort', options.reusePort);
-  if (options.noDelay !== undefined) validateBoolean('options.noDelay', options.noDelay);
-  validateStreamOptions(options);
-}
-
-function listenFlags(options: ListenOptions): number {
-  return (
-    (options.noDelay === false ? 0 : SOCKET_NO_DELAY) |
-    (options.reusePort === true ? SOCKET_REUSE_PORT : 0) |
-    SOCKET_IPV6_ONLY
-  );
-}
-
-/** A listening socket, and what it listens on. */
-interface Opened {
-  readonly slot: SlotRef;
-  readonly address: SocketAddress;
-}
-
-function closeSlot(loop: LoopCore, { index, generation }: SlotRef): void {
-  loop._rings.submit(abi.OP_CLOSE, index, generation, 0, 0);
-}
-
-function openOne(loop: LoopCore, address: string, port: number, options: ListenOptions): Opened {
-  const flags = listenFlags(options);
-  const index = loop._native.listen(address, port, flags, options.backlog ?? DEFAULT_BACKLOG);
-  if (index < 0) throw systemError(index, 'listen', { address, port });
-  const slot = { index, generation: loop._rings.control[abi.CTL_RESULT_GENERATION]! };
-  const bound = loop._native.address(slot.index, slot.generation, false);
-  if (typeof bound !== 'number') return { slot, address: toSocketAddress(bound)! };
-  closeSlot(loop, slot);
-  throw systemError(bound, 'getsockname', { address, port });
-}
-
-function isMissingHere(error: unknown): boolean {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL';
-}
-
-// Listens on every address, all with one port. One that this machine does not have is left out where
-// there are others.
-function openAll(loop: LoopCore, addresses: readonly string[], options: ListenOptions): Opened[] {
-  const opened: Opened[] = [];
-  let missing: unknown = null;
-  for (const address of addresses) {
-    try {
-      opened.push(openOne(loop, address, opened[0]?.address.port ?? options.port ?? 0, options));
-    } catch (error) {
-      missing = error;
-      if (isMissingHere(error)) continue;
-      for (const { slot } of opened) closeSlot(loop, slot);
-      throw error;
-    }
-  }
-  if (opened.length === 0) throw missing;
-  return opened;
-}
-
-// A port that is free on the first address may be taken on the next: then another one is picked.
-function openListeners(loop: LoopCore, addresses: readonly string[], options: ListenOptions): Opened[] {
-  const isPortFree = (options.port ?? 0) === 0 && addresses.length > 1;
-  for (let attempts = isPortFree ? PORT_ATTEMPTS : 1; ; attempts--) {
-    try {
-      return openAll(loop, addresses, options);
-    } catch (error) {
-      if (attempts === 1 || (error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    }
-  }
+function describeAddress(address: SocketAddress): string {
+  return address.family === 'Unix' ? inspect(address.path) : `${address.address}:${String(address.port)}`;
 }
 
 function start(
@@ -446,28 +365,26 @@ function start(
   options: ListenOptions,
   make: (side: TlsSide | null) => Server,
 ): Future<Server> {
-  validate(options);
+  validateListenOptions(options);
   const side = options.tls === undefined ? null : serverSide(options.tls);
   loop._openSlabs();
   const future = new Acquisition<Server>(loop, (server) => void server.close());
+  const fail = (error: unknown): void => void (future.done() || future.setException(error));
   const begin = (addresses: readonly string[]): void => {
     if (future.done()) return;
     try {
-      const opened = openListeners(loop, addresses, options);
+      const sockets = openSockets(loop, options, addresses);
       const server = make(side);
-      for (const { slot, address } of opened) server._listen(slot, address);
+      for (const socket of sockets) server._listen(socket);
       future.setResult(server);
     } catch (error) {
-      future.setException(error);
+      fail(error);
     }
   };
   // In a turn of its own, like everything that suspends: until then it can be cancelled.
-  if (options.host === undefined) loop.callSoon(begin, ANY_ADDRESSES);
-  else if (isIP(options.host) !== 0) loop.callSoon(begin, [options.host]);
-  else {
-    const fail = (error: unknown): void => void (future.done() || future.setException(error));
-    future._stop = resolveOn(loop, options.host, begin, fail);
-  }
+  loop.callSoon(() => {
+    if (!future.done()) future._stop = findAddresses(loop, options, begin, fail);
+  });
   return future;
 }
 

@@ -6,7 +6,7 @@ export interface SlotRef {
   generation: number;
 }
 
-/** [family (4 or 6), address, port]. */
+/** [family, address or path, port]; FAMILY_UNIX, 4 or 6. */
 export type NativeAddress = readonly [number, string, number];
 
 /** [host, service, family (4, 6 or 0), SOCKET_*, protocol, LOOKUP_*]. */
@@ -33,8 +33,18 @@ export interface NativeLoop {
   flush(): void;
   close(): void;
   /** The new slot's index, its generation in CTL_RESULT_GENERATION. */
-  listen(host: string, port: number, flags: number, backlog: number): number;
-  connect(host: string, port: number, flags: number): number;
+  listen(address: string, port: number, flags: number, keepAliveSeconds: number, backlog: number): number;
+  /** As listen(), of a descriptor that listens already; it stays the caller's when that fails. */
+  adoptListener(descriptor: number, flags: number, keepAliveSeconds: number): number;
+  /** As listen(); `''` and 0 leave the local address and port to the system. */
+  connect(
+    address: string,
+    port: number,
+    flags: number,
+    keepAliveSeconds: number,
+    localAddress: string,
+    localPort: number,
+  ): number;
   /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
   send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
   /**
@@ -97,6 +107,11 @@ export const READY_HANGUP = 4;
 export const SOCKET_NO_DELAY = 1;
 export const SOCKET_REUSE_PORT = 2;
 export const SOCKET_IPV6_ONLY = 4;
+export const SOCKET_KEEP_ALIVE = 8;
+/** The address is a path. */
+export const SOCKET_UNIX = 16;
+
+export const FAMILY_UNIX = 1;
 
 /** The addon. */
 export interface Binding {
@@ -114,6 +129,8 @@ export interface Binding {
    * terminated thread must not keep: JavaScript could be interrupted while it held it.
    */
   post(notifierId: number, words: Int32Array, functionId: number, payload: Uint8Array | null): number;
+  /** Keeps a descriptor from the programs that this one starts; 0 or a negated errno. */
+  setCloseOnExec(descriptor: number): number;
   /** Hands an error to Node as an uncaught exception; ends the process unless somebody handles those. */
   raise(error: unknown): void;
   /** Moves the position of a file. */

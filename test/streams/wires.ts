@@ -1,9 +1,13 @@
 // The kinds of connections that streams run over. What a stream must do is the same on each of them.
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { StreamOptions } from '../../src/io/limits.js';
+import type { ConnectOptions } from '../../src/io/connect.js';
 import { connect, fromNodeSocket, listen, streamPair } from '../../src/io/open.js';
-import type { ListenOptions } from '../../src/io/server.js';
+import type { ListenOptions } from '../../src/io/listening.js';
 import type { Stream } from '../../src/io/stream.js';
 
 /** Both ends of a connection. */
@@ -26,14 +30,11 @@ export interface Wire {
 }
 
 const HOST = '127.0.0.1';
+let names = 0;
 const RECEIVE_SIZE_BYTES = 262_144;
 
 /** A connection to a server of ours. */
-export async function served(
-  where: ListenOptions,
-  options: StreamOptions,
-  open: (address: string, port: number) => PromiseLike<Stream>,
-): Promise<Ends> {
+export async function served(where: ListenOptions, options: StreamOptions): Promise<Ends> {
   let onStream: (stream: Stream) => void;
   const accepted = new Promise<Stream>((resolve) => {
     onStream = resolve;
@@ -45,8 +46,10 @@ export async function served(
     },
     { ...where, ...options },
   );
-  const { address, port } = server.addresses[0]!;
-  const one = await open(address, port);
+  const address = server.addresses[0]!;
+  const to: ConnectOptions =
+    address.family === 'Unix' ? { path: address.path } : { host: address.address, port: address.port };
+  const one = await connect({ ...to, ...options });
   return { one, other: await accepted, close: async () => await server.close() };
 }
 
@@ -55,13 +58,37 @@ const tcp: Wire = {
   isHalfOpen: true,
   hasResets: true,
   pieceSizeBytes: RECEIVE_SIZE_BYTES,
-  open: (options) => served({ host: HOST }, options, (host, port) => connect({ host, port, ...options })),
+  open: (options) => served({ host: HOST }, options),
 };
 
 const tcp6: Wire = {
   ...tcp,
   name: 'TCP over IPv6',
-  open: (options) => served({ host: '::1' }, options, (host, port) => connect({ host, port, ...options })),
+  open: (options) => served({ host: '::1' }, options),
+};
+
+const unix: Wire = {
+  ...tcp,
+  name: 'Unix socket',
+  hasResets: false,
+  open: async (options) => {
+    const directory = mkdtempSync(join(tmpdir(), 'evloop-wires-'));
+    const ends = await served({ path: join(directory, 'socket') }, options);
+    return {
+      ...ends,
+      close: async () => {
+        await ends.close();
+        rmSync(directory, { recursive: true });
+      },
+    };
+  },
+};
+
+const abstractUnix: Wire = {
+  ...tcp,
+  name: 'abstract Unix socket',
+  hasResets: false,
+  open: (options) => served({ path: `\0evloop-${String(process.pid)}-${String(names++)}` }, options),
 };
 
 /** The reference: the same body over sockets that are not ours. */
@@ -114,4 +141,4 @@ const duplexOfStream: Wire = {
   },
 };
 
-export const wires: readonly Wire[] = [tcp, tcp6, nodeNet, memory, duplexOfStream];
+export const wires: readonly Wire[] = [tcp, tcp6, unix, abstractUnix, nodeNet, memory, duplexOfStream];

@@ -7,7 +7,8 @@ import { inspect } from 'node:util';
 import { EventLoop } from '../../src/event-loop.js';
 import type { LoopOptions } from '../../src/core/loop.js';
 import { connect, listen } from '../../src/io/open.js';
-import type { ListenOptions, Server } from '../../src/io/server.js';
+import type { Server } from '../../src/io/server.js';
+import type { TcpListenOptions } from '../../src/io/listening.js';
 import type { StreamOptions } from '../../src/io/limits.js';
 import type { Stream } from '../../src/io/stream.js';
 import { nodeTurn, withLoop, type TestLoopOptions } from './loop.js';
@@ -195,7 +196,7 @@ export async function clientPair(options: StreamOptions = {}): Promise<Pair> {
 }
 
 /** Our end was accepted. */
-export async function serverPair(options: ListenOptions = {}): Promise<Pair> {
+export async function serverPair(options: TcpListenOptions = {}): Promise<Pair> {
   let onStream: (stream: Stream) => void;
   const accepted = new Promise<Stream>((resolve) => {
     onStream = resolve;

@@ -627,16 +627,18 @@ const bufferOptions = {
   highWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
   lowWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
 };
-const streamOptions = {
+const tcpOptions = {
   ...bufferOptions,
   noDelay: { types: noOptionalBooleans },
+  keepAlive: { types: noOptionalBooleans },
+  keepAliveDelay: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, 2 ** 31] },
 };
 // `true` is for clients.
 const noTls = [null, 5, 'text', []];
 const noTimeouts = { types: noOptionalNumbers, ranges: [NaN, -1, 2 ** 31] };
 const tlsTimeouts = { handshakeTimeout: noTimeouts, shutdownTimeout: noTimeouts };
 const connectOptions = {
-  ...streamOptions,
+  ...tcpOptions,
   port: { types: noNumbers, ranges: [NaN, 0, -1, 65536, 80.5] },
   host: { types: noOptionalStrings },
   tls: { types: noTls },
@@ -644,16 +646,58 @@ const connectOptions = {
   happyEyeballsDelay: { types: noOptionalNumbers, ranges: [NaN, -1] },
   interleave: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
   allErrors: { types: noOptionalBooleans },
+  localAddress: { types: noOptionalStrings, ranges: ['', 'localhost', '1.2.3'] },
+  localPort: { types: noOptionalNumbers, ranges: [NaN, -1, 65536, 80.5] },
+  path: { types: noOptionalStrings, ranges: ['', 'a\0b'] },
 };
 const listenOptions = {
-  ...streamOptions,
+  ...tcpOptions,
   port: { types: noOptionalNumbers, ranges: [NaN, -1, 65536, 80.5] },
-  host: { types: noOptionalStrings },
+  host: { types: [null, 5, {}, ['::1', 5]], ranges: [[]] },
+  samePort: { types: noOptionalBooleans },
+  ipv6Only: { types: noOptionalBooleans },
+  path: { types: noOptionalStrings, ranges: ['', 'a\0b'] },
+  fd: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, 2 ** 31] },
   backlog: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5, 65536] },
   reusePort: { types: noOptionalBooleans },
   tls: { types: [...noTls, true] },
 };
 options('connect', (_, value) => evloop.connect(value), connectOptions, { port: 80 });
+// What a Unix socket does not have, and what is settled for a socket that listens already.
+const notWithPath = {
+  host: { types: ['localhost'] },
+  port: { types: [80] },
+  noDelay: { types: [true] },
+  keepAlive: { types: [true] },
+  keepAliveDelay: { types: [1000] },
+};
+const connectPathOptions = {
+  ...notWithPath,
+  localAddress: { types: ['127.0.0.1'] },
+  localPort: { types: [80] },
+  family: { types: [4] },
+  happyEyeballsDelay: { types: [250] },
+  interleave: { types: [1] },
+  allErrors: { types: [true] },
+};
+const addressOptions = {
+  samePort: { types: [true] },
+  reusePort: { types: [true] },
+  ipv6Only: { types: [true] },
+};
+const listenPathOptions = { ...notWithPath, ...addressOptions };
+const listenFdOptions = {
+  ...addressOptions,
+  host: { types: ['localhost'] },
+  port: { types: [80] },
+  path: { types: ['socket'] },
+  backlog: { types: [5] },
+};
+options('connect', (_, value) => evloop.connect(value), connectPathOptions, { path: 'socket' });
+options('listen', (_, value) => evloop.listen(nothing as never, value), listenPathOptions, {
+  path: 'socket',
+});
+options('listen', (_, value) => evloop.listen(nothing as never, value), listenFdOptions, { fd: 0 });
 options(
   'EventLoop.createConnection',
   ({ loop }, value) => loop.createConnection(() => ({}), value),

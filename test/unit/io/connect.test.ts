@@ -26,7 +26,7 @@ async function closedPort(): Promise<number> {
  * their SYN.
  */
 async function deafListener(loop: EventLoop): Promise<{ port: number; close: () => Promise<void> }> {
-  const index = loop._native.listen('127.0.0.1', 0, 0, 1);
+  const index = loop._native.listen('127.0.0.1', 0, 0, 0, 1);
   const generation = loop._rings.control[abi.CTL_RESULT_GENERATION]!;
   const address = loop._native.address(index, generation, false);
   if (typeof address === 'number') throw new Error('no address');

@@ -6,7 +6,7 @@ import { ExceptionGroup } from '../../../src/base/exception-group.js';
 import type { CompletionTarget } from '../../../src/core/loop.js';
 import type { Resolver } from '../../../src/core/resolver.js';
 import type { EventLoop } from '../../../src/event-loop.js';
-import type { ConnectOptions } from '../../../src/io/connect.js';
+import type { TcpConnectOptions } from '../../../src/io/connect.js';
 import { connect } from '../../../src/io/open.js';
 import type { Stream } from '../../../src/io/stream.js';
 import { abi } from '../../../src/native/abi.js';
@@ -78,7 +78,7 @@ interface Scene {
   network: Network;
   server: NetServer;
   /** Options for the host, which has these addresses. */
-  to(addresses: string[], options?: Partial<ConnectOptions>): ConnectOptions;
+  to(addresses: string[], options?: Partial<TcpConnectOptions>): TcpConnectOptions;
 }
 
 /** A server at 127.0.0.1 only: the other addresses of 127.0.0.0/8 refuse. The clock stands still. */

@@ -209,7 +209,7 @@ test('3,000 connections leave nothing behind', async () => {
     expect(descriptorCount()).toBe(open);
     expect(process.memoryUsage().heapUsed - heap).toBeLessThan(2_000_000);
     // Slots are used again: their numbers stay below the most that were open at once.
-    const slot = loop._native.listen(HOST, 0, 0, 1);
+    const slot = loop._native.listen(HOST, 0, 0, 0, 1);
     expect(slot).toBeGreaterThanOrEqual(0);
     expect(slot).toBeLessThan(700);
     loop._rings.submit(abi.OP_RESET, slot, loop._rings.control[abi.CTL_RESULT_GENERATION]!, 0, 0);

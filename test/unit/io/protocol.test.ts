@@ -6,7 +6,8 @@ import { CancelledError, InvalidStateError } from '../../../src/base/errors.js';
 import type { ExceptionContext } from '../../../src/core/exception.js';
 import type { EventLoop } from '../../../src/event-loop.js';
 import type { Protocol, Transport } from '../../../src/io/protocol.js';
-import type { ListenOptions, Server } from '../../../src/io/server.js';
+import type { Server } from '../../../src/io/server.js';
+import type { TcpListenOptions } from '../../../src/io/listening.js';
 import { nodeTurn, soon } from '../../support/loop.js';
 import {
   Digest,
@@ -104,7 +105,7 @@ async function connected<P extends Protocol>(
 async function accepted<P extends Protocol>(
   loop: EventLoop,
   make: () => P,
-  options: ListenOptions = {},
+  options: TcpListenOptions = {},
 ): Promise<Connection<P>> {
   let protocol: P | undefined;
   let transport: Transport | undefined;

@@ -130,8 +130,8 @@ describe('listen()', () => {
   test('on a name serves what it stands for', () =>
     withEventLoop(async () => {
       const server = await listen(echo, { host: 'localhost' });
-      for (const { address, port } of server.addresses) {
-        const peer = await netConnect(port, address);
+      for (const { address } of server.addresses) {
+        const peer = await netConnect(server.port, address);
         peer.end('hello');
         expect(String(await received(peer))).toBe('hello');
       }

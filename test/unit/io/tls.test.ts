@@ -7,7 +7,8 @@ import { InvalidStateError } from '../../../src/base/errors.js';
 import type { EventLoop } from '../../../src/event-loop.js';
 import { connect, listen, streamPair } from '../../../src/io/open.js';
 import type { Protocol, Transport } from '../../../src/io/protocol.js';
-import type { ConnectionHandler, ListenOptions, Server } from '../../../src/io/server.js';
+import type { TcpListenOptions } from '../../../src/io/listening.js';
+import type { ConnectionHandler, Server } from '../../../src/io/server.js';
 import type { Stream } from '../../../src/io/stream.js';
 import type { TlsClientOptions, TlsServerOptions } from '../../../src/io/tls-options.js';
 import { makeCertificate } from '../../support/certificates.js';
@@ -25,7 +26,7 @@ async function withServer(
   handler: ConnectionHandler,
   options: TlsServerOptions,
   body: (server: Server, loop: EventLoop) => unknown,
-  listenOptions: ListenOptions = {},
+  listenOptions: TcpListenOptions = {},
 ): Promise<void> {
   await withEventLoop(async (loop) => {
     const server = await listen(handler, { host: HOST, tls: { ...mine, ...options }, ...listenOptions });
