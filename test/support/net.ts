@@ -1,11 +1,12 @@
 // The other side of a connection: sockets of node:net, which know nothing of us.
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import net from 'node:net';
 import { inspect } from 'node:util';
 import { EventLoop } from '../../src/event-loop.js';
 import type { LoopOptions } from '../../src/core/loop.js';
+import type { ConnectionInfo, SocketAddress } from '../../src/io/endpoint.js';
 import { connect, listen } from '../../src/io/open.js';
 import type { Server } from '../../src/io/server.js';
 import type { TcpListenOptions } from '../../src/io/listening.js';
@@ -113,6 +114,15 @@ export async function digested(socket: net.Socket): Promise<Digest> {
 /** What a stream says about itself. */
 export function unreadBytes(stream: Stream): number {
   return Number(/unread=(\d+)/.exec(inspect(stream))?.[1]);
+}
+
+/** Seconds until the kernel probes an idle IPv4 connection; null when it never does. */
+export function keepAliveTimer({ local, peer }: ConnectionInfo): number | null {
+  const port = (address: SocketAddress | null): string => (address?.port ?? 0).toString(16).padStart(4, '0');
+  const ends = new RegExp(`:${port(local)} \\S+:${port(peer)} \\S+ \\S+ (\\d+):(\\S+)`, 'i');
+  const [, timer, ticks] = ends.exec(readFileSync('/proc/net/tcp', 'latin1')) ?? [];
+  // 2 is the timer of probes; it counts in hundredths of a second.
+  return timer === '02' ? parseInt(ticks!, 16) / 100 : null;
 }
 
 /** Open descriptors of this process. */
