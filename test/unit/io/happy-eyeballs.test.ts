@@ -202,6 +202,19 @@ describe.each(forms)('happy eyeballs: connect() in a $name', ({ call }) => {
       expect(network.tried).toEqual([LIVE]);
     }));
 
+  test('localAddress leaves out the addresses of the other family', () =>
+    withScene(async ({ network, to }) => {
+      const localAddress = '127.0.0.7';
+      const stream = await call(() => connect(to(['::1', LIVE, '::2'], { localAddress })));
+      expect(network.tried).toEqual([LIVE]);
+      expect(stream.info.local?.address).toBe(localAddress);
+      await finish(stream);
+      const options = { host: '::1', port: 1, localAddress };
+      const error = { syscall: 'getaddrinfo', address: '::1' };
+      expect(await outcome(call(() => connect(options)))).toMatchObject(error);
+      expect(network.tried).toEqual([LIVE]);
+    }));
+
   test('a delay of Infinity tries one after the other', () =>
     withScene(async ({ loop, clock, network, to }) => {
       network.slow.add('127.0.0.2');
