@@ -94,6 +94,8 @@ interface Making<T> {
 }
 
 const DEFAULT_DELAY_MS = 250;
+// A Unix socket whose server has too many connections waiting is tried again after that.
+const FULL_RETRY_MS = 5;
 
 /**
  * A connection that is being opened, by attempts that run next to each other: the first to connect wins,
@@ -127,7 +129,7 @@ class Connecting<T> extends Acquisition<T> {
     this.#plan = planOf(options);
     this.#side = tlsSideOf(options);
     if (options.path !== undefined) {
-      this.#delayMs = 0;
+      this.#delayMs = FULL_RETRY_MS;
       this.#isGrouping = false;
       this.#addresses = [options.path];
       this.#beginNext();
@@ -169,9 +171,18 @@ class Connecting<T> extends Acquisition<T> {
       this.#attempts.push(attempt);
       return true;
     } catch (error) {
+      if (this.#isFull(error)) {
+        this.#begun--;
+        return true;
+      }
       this.#note(place, error);
       return false;
     }
+  }
+
+  // The kernel lets TCP wait for room by itself, but a Unix socket only when it may block.
+  #isFull(error: unknown): boolean {
+    return this.#plan.port === 0 && (error as NodeJS.ErrnoException).code === 'EAGAIN';
   }
 
   #onFailed(place: number, error: Error): void {

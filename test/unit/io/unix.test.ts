@@ -15,12 +15,15 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { inspect } from 'node:util';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { CancelledError } from '../../../src/base/errors.js';
 import type { ExceptionContext } from '../../../src/core/exception.js';
 import type { EventLoop } from '../../../src/event-loop.js';
 import { connect, listen } from '../../../src/io/open.js';
 import type { Protocol, Transport } from '../../../src/io/protocol.js';
 import type { Server } from '../../../src/io/server.js';
 import type { Stream } from '../../../src/io/stream.js';
+import { abi } from '../../../src/native/abi.js';
+import { SOCKET_UNIX } from '../../../src/native/binding.js';
 import { forms, outcome } from '../../support/forms.js';
 import { descriptorCount, pattern, until, withEventLoop } from '../../support/net.js';
 
@@ -136,6 +139,40 @@ describe.each(forms)('Unix sockets: in a $name', ({ call }) => {
       await server.close();
       await until('all is closed', () => descriptorCount() === before);
       expect(loop.statistics().references).toBe(0);
+    }));
+});
+
+describe.each(forms)('Unix sockets: while too many connections wait, connecting in a $name', ({ call }) => {
+  test('waits for room', () =>
+    withEventLoop(async (loop) => {
+      const server = net.createServer().listen({ path: file, backlog: 1 });
+      await once(server, 'listening');
+      const connecting = Array.from({ length: 9 }, () => call(() => connect({ path: file })));
+      for (const stream of await Promise.all(connecting)) {
+        stream.abort();
+        await stream.closed;
+      }
+      expect(loop.statistics().timers).toBe(0);
+      server.close();
+      await once(server, 'close');
+    }));
+
+  test('can be cancelled', () =>
+    withEventLoop(async (loop) => {
+      // It is listened on, and nobody accepts.
+      const slot = loop._native.listen(file, 0, SOCKET_UNIX, 0, 1);
+      const generation = loop._rings.control[abi.CTL_RESULT_GENERATION]!;
+      const streams = [await call(() => connect({ path: file })), await call(() => connect({ path: file }))];
+      const waiting = call(() => connect({ path: file }));
+      await until('it waits', () => loop.statistics().timers === 1);
+      waiting.cancel();
+      expect(await outcome(waiting)).toBeInstanceOf(CancelledError);
+      expect(loop.statistics()).toMatchObject({ timers: 0, sockets: 3 });
+      for (const stream of streams) {
+        stream.abort();
+        await stream.closed;
+      }
+      loop._rings.submit(abi.OP_CLOSE, slot, generation, 0, 0);
     }));
 });
 
