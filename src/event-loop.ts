@@ -241,14 +241,14 @@ export class EventLoop extends LoopCore {
   // Connections at the protocol level
 
   /**
-   * Opens a TCP connection and tells a protocol about it.
+   * Opens a connection and tells a protocol about it.
    *
    * Suspends: always. A cancel point; cancelling closes the socket.
    *
    * @param protocolFactory - Makes the protocol.
    * @returns The transport and the protocol.
    * @throws As `connect()`.
-   * @source CPython 3.13 `loop.create_connection`
+   * @source CPython 3.13 `loop.create_connection`, `create_unix_connection`
    */
   createConnection<P extends AnyProtocol>(
     protocolFactory: () => P,
@@ -259,14 +259,14 @@ export class EventLoop extends LoopCore {
   }
 
   /**
-   * Listens on TCP and makes a protocol for each connection.
+   * Listens and makes a protocol for each connection.
    *
    * Suspends: always. A cancel point.
    *
    * @param protocolFactory - Makes the protocol of one connection.
    * @returns The server, once it listens.
    * @throws As `listen()`.
-   * @source CPython 3.13 `loop.create_server`
+   * @source CPython 3.13 `loop.create_server`, `create_unix_server`
    */
   createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();

@@ -14,16 +14,18 @@ import { serveStreams, type ConnectionHandler, type Server } from './server.js';
 import { Stream } from './stream.js';
 
 /**
- * Opens a TCP connection.
+ * Opens a connection: by TCP, or to a Unix socket.
  *
- * Suspends: always. A cancel point; cancelling closes the socket.
+ * Suspends: always. A cancel point; cancelling closes the sockets.
  *
- * @param options - `port` and optionally `host`; the addresses of a name are tried next to each other, each 250 ms
- *   after the one before it or as soon as that has failed (RFC 8305).
+ * @param options - `port` and optionally `host`: the addresses of a name are tried next to each other, each
+ *   250 ms after the one before it or as soon as that has failed (RFC 8305). Or `path`: while too many
+ *   connections wait for the server there, this one waits for its place among them.
  * @returns The stream, once connected.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
  * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no event loop is running.
- * @throws {@link SystemError} (rejects) `ECONNREFUSED` ... - no address answered.
+ * @throws {@link SystemError} (rejects) `ECONNREFUSED` ... - the only address did not answer; of several an
+ *   AggregateError, or with `allErrors` an {@link ExceptionGroup}. `ENAMETOOLONG` - the path is too long.
  * @example
  * ```ts
  * const stream = await connect({ host: '127.0.0.1', port: 4000 });
@@ -31,14 +33,15 @@ import { Stream } from './stream.js';
  * console.log(String(await stream.read()));
  * await stream.close();
  * ```
- * @source CPython 3.13 `asyncio.open_connection`
+ * @source CPython 3.13 `asyncio.open_connection`, `open_unix_connection`. Differs: happy eyeballs without
+ *   being asked; where a Unix socket has no room, asyncio's connection looks open and is none.
  */
 export function connect(options: ConnectOptions): Future<Stream> {
   return connectStream(requireRunningLoop(), options);
 }
 
 /**
- * Serves TCP connections: each gets a task of its own that runs `handler`.
+ * Serves connections, by TCP or on a Unix socket: each gets a task of its own that runs `handler`.
  *
  * Suspends: always. A cancel point.
  *
@@ -46,11 +49,13 @@ export function connect(options: ConnectOptions): Future<Stream> {
  * exception handler, and the stream is reset; other connections go on.
  *
  * @param handler - A generator function or an async function of the stream.
- * @param options - `port` and optionally `host`; by default every address on a free port.
+ * @param options - `port` and optionally `host`; by default every address on a free port. Or the `path` of a
+ *   Unix socket; or the `fd` of a socket that listens already.
  * @returns The server, once it listens.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
  * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no event loop is running.
- * @throws {@link SystemError} (rejects) `EADDRINUSE` ... - the address cannot be listened on.
+ * @throws {@link SystemError} (rejects) `EADDRINUSE` ... - the address cannot be listened on. `EINVAL` - `fd`
+ *   does not listen; `EPROTOTYPE` - it is not of the stream type.
  * @example
  * ```ts
  * const server = await listen(
@@ -65,7 +70,8 @@ export function connect(options: ConnectOptions): Future<Stream> {
  *   { host: '127.0.0.1', port: 4000 },
  * );
  * ```
- * @source CPython 3.13 `asyncio.start_server`
+ * @source CPython 3.13 `asyncio.start_server`, `start_unix_server`. Differs: port 0 is the same port on every
+ *   address, unless `samePort` is false; a Unix socket that is listened on is not taken over.
  */
 export function listen(handler: ConnectionHandler, options: ListenOptions = {}): Future<Server> {
   return serveStreams(requireRunningLoop(), handler, options);

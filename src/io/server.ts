@@ -116,7 +116,8 @@ class Listener implements CompletionTarget {
       server: this.#server,
     });
     if (this.#isClosing) return;
-    this.#pause = this.#loop.callLater(SHORTAGE_PAUSE_MS, () => this.#submit(abi.OP_ACCEPT_START));
+    // The server itself says whether it keeps the process alive.
+    this.#pause = this.#loop.callLater(SHORTAGE_PAUSE_MS, () => this.#submit(abi.OP_ACCEPT_START)).unref();
   }
 }
 
