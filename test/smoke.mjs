@@ -17,11 +17,11 @@ async function echo(stream) {
 }
 
 /**
- * @param {number} port
+ * @param {import('evloop').ConnectOptions} options
  * @returns {Generator<unknown, number>}
  */
-function* sendAndCount(port) {
-  const stream = yield* connect({ host: '127.0.0.1', port });
+function* sendAndCount(options) {
+  const stream = yield* connect(options);
   stream.write(MESSAGE);
   stream.closeWrite();
   let count = 0;
@@ -37,8 +37,20 @@ function* sendAndCount(port) {
 
 async function tcp() {
   const server = await listen(echo, { host: '127.0.0.1', port: 0 });
-  const clients = Array.from({ length: 10 }, () => createTask(sendAndCount(server.port)));
+  const { port } = server;
+  const clients = Array.from({ length: 10 }, (_, i) =>
+    createTask(sendAndCount({ host: '127.0.0.1', port, localAddress: `127.0.0.${i + 1}`, keepAlive: true })),
+  );
   for (const client of clients) assert.equal(await client, MESSAGE.length);
+  await server.close();
+}
+
+async function unix() {
+  const path = `\0evloop-smoke-${process.pid}`;
+  const server = await listen(echo, { path });
+  assert.deepEqual(server.addresses, [{ family: 'Unix', path }]);
+  assert.equal(await createTask(sendAndCount({ path })), MESSAGE.length);
+  await assert.rejects(async () => await connect({ path: path.repeat(9) }), { code: 'ENAMETOOLONG' });
   await server.close();
 }
 
@@ -72,7 +84,8 @@ async function cancellation() {
 
 await run(async () => {
   await tcp();
+  await unix();
   await timers();
   await cancellation();
 });
-console.log(`tcp, timers and tasks work on Node ${process.version}`);
+console.log(`tcp, Unix sockets, timers and tasks work on Node ${process.version}`);
