@@ -42,7 +42,7 @@ export type {
   SocketType,
 } from './io/address-query.js';
 export type { Writable } from './io/bytes.js';
-export type { ConnectOptions, TcpConnectOptions, UnixConnectOptions } from './io/connect.js';
+export type { ConnectOptions, TcpConnectOptions, UnixConnectOptions } from './io/connect-options.js';
 export type { DuplexOptions, StreamDuplex } from './io/duplex.js';
 export type { ConnectionInfo, InternetAddress, SocketAddress, UnixAddress } from './io/endpoint.js';
 export type { StreamOptions } from './io/limits.js';

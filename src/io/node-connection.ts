@@ -3,7 +3,8 @@ import { InvalidStateError } from '../base/errors.js';
 import { validateFunction, validateObject } from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import type { Future } from '../task/future.js';
-import { connectStream, type ConnectOptions } from './connect.js';
+import type { ConnectOptions } from './connect-options.js';
+import { connectStream } from './connect.js';
 import { StreamDuplex } from './duplex.js';
 import type { Stream } from './stream.js';
 
@@ -46,7 +47,7 @@ export class NodeConnection extends StreamDuplex {
    *
    * Suspends: never; emits `'connect'`.
    *
-   * @param where - The port, or options of the package's `connect()`, over those that were given before.
+   * @param where - The port, the path of a Unix socket, or options of the package's `connect()`, over those that were given before.
    * @param host - Where `where` is a port; this machine by default.
    * @param listener - Hears of `'connect'`.
    * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - it was called before, or this is destroyed; and as the
@@ -54,14 +55,15 @@ export class NodeConnection extends StreamDuplex {
    * @source Node `net.Socket.connect`
    */
   connect(
-    where: number | Partial<ConnectOptions>,
+    where: number | string | Partial<ConnectOptions>,
     host?: string | (() => void),
     listener?: () => void,
   ): this {
     if (this.#connecting !== null || this.#isThere) {
       throw new InvalidStateError('connect() was called before');
     }
-    const place = typeof where === 'number' ? { port: where } : where;
+    const place =
+      typeof where === 'object' ? where : typeof where === 'string' ? { path: where } : { port: where };
     validateObject('where', place);
     const onConnect = typeof host === 'function' ? host : listener;
     if (onConnect !== undefined) validateFunction('listener', onConnect);

@@ -4,7 +4,8 @@ import { InvalidStateError, invalidArgType } from '../base/errors.js';
 import { validateMethods, validateObject } from '../base/validate.js';
 import { requireRunningLoop } from '../task/current.js';
 import type { Future } from '../task/future.js';
-import { connectStream, type ConnectOptions } from './connect.js';
+import type { ConnectOptions } from './connect-options.js';
+import { connectStream } from './connect.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import type { ListenOptions } from './listening.js';
 import { MemoryEndpoint } from './memory-endpoint.js';
@@ -112,7 +113,7 @@ export function fromNodeSocket(duplex: Duplex, options: StreamOptions = {}): Str
  *
  * Suspends: never; it emits `'connect'`, or `'error'`.
  *
- * @param options - As for {@link connect}. With a `port` it connects at once, else when its `connect()` is called.
+ * @param options - As for {@link connect}. With a `port` or `path` it connects at once, else when its `connect()` is called.
  * @throws As {@link connect}, where an option is wrong.
  * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - no event loop is running.
  * @example
@@ -126,7 +127,7 @@ export function fromNodeSocket(duplex: Duplex, options: StreamOptions = {}): Str
 export function nodeConnection(options: Partial<ConnectOptions> = {}): NodeConnection {
   validateObject('options', options);
   const connection = new NodeConnection(requireRunningLoop(), options);
-  return options.port === undefined ? connection : connection.connect(options);
+  return options.port === undefined && options.path === undefined ? connection : connection.connect(options);
 }
 
 /**

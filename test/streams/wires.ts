@@ -5,7 +5,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StreamOptions } from '../../src/io/limits.js';
-import type { ConnectOptions } from '../../src/io/connect.js';
+import type { ConnectOptions } from '../../src/io/connect-options.js';
 import { connect, fromNodeSocket, listen, streamPair } from '../../src/io/open.js';
 import type { ListenOptions } from '../../src/io/listening.js';
 import type { Stream } from '../../src/io/stream.js';

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { CancelledError, InvalidStateError } from '../../../src/base/errors.js';
 import { EventLoop } from '../../../src/event-loop.js';
 import { connect, listen } from '../../../src/io/open.js';
-import type { ConnectOptions } from '../../../src/io/connect.js';
+import type { ConnectOptions } from '../../../src/io/connect-options.js';
 import type { Stream } from '../../../src/io/stream.js';
 import type { Future } from '../../../src/task/future.js';
 import type { Task } from '../../../src/task/task.js';

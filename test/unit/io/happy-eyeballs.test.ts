@@ -6,7 +6,7 @@ import { ExceptionGroup } from '../../../src/base/exception-group.js';
 import type { CompletionTarget } from '../../../src/core/loop.js';
 import type { Resolver } from '../../../src/core/resolver.js';
 import type { EventLoop } from '../../../src/event-loop.js';
-import type { TcpConnectOptions } from '../../../src/io/connect.js';
+import type { TcpConnectOptions } from '../../../src/io/connect-options.js';
 import { connect } from '../../../src/io/open.js';
 import type { Stream } from '../../../src/io/stream.js';
 import { abi } from '../../../src/native/abi.js';

@@ -3,7 +3,7 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { InvalidStateError } from '../../../src/base/errors.js';
-import { nodeConnection } from '../../../src/io/open.js';
+import { listen, nodeConnection } from '../../../src/io/open.js';
 import { turns } from '../../support/loop.js';
 import { Digest, NetServer, digested, pattern, received, until, withEventLoop } from '../../support/net.js';
 
@@ -61,6 +61,20 @@ describe('nodeConnection()', () => {
       connection.resume();
       peer.end();
       await once(connection, 'close');
+    });
+  });
+
+  test('connects to a Unix socket by its path', async () => {
+    await withEventLoop(async (loop) => {
+      const path = `\0evloop-node-connection-${String(process.pid)}`;
+      const server = await listen(async (stream) => void stream.write('hello'), { path });
+      const heard: string[] = [];
+      for (const connection of [nodeConnection().connect(path), nodeConnection({ path })]) {
+        for await (const chunk of connection) heard.push(String(chunk));
+      }
+      expect(heard).toEqual(['hello', 'hello']);
+      await server.close();
+      await until('every socket is closed', () => loop.statistics().sockets === 0);
     });
   });
 
@@ -126,7 +140,7 @@ describe('nodeConnection()', () => {
     await withEventLoop(() => {
       const connection = nodeConnection();
       const anything = connection.connect.bind(connection) as (...args: unknown[]) => unknown;
-      for (const args of [[null], ['80'], [{}], [80, 5], [80, HOST, 5], [80, HOST, {}]]) {
+      for (const args of [[null], [true], [{}], [80, 5], [80, HOST, 5], [80, HOST, {}]]) {
         expect(() => anything(...args)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
       }
       expect(() => connection.connect(70_000)).toThrow(expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }));
