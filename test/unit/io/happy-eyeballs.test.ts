@@ -210,7 +210,7 @@ describe.each(forms)('happy eyeballs: connect() in a $name', ({ call }) => {
       expect(stream.info.local?.address).toBe(localAddress);
       await finish(stream);
       const options = { host: '::1', port: 1, localAddress };
-      const error = { syscall: 'getaddrinfo', address: '::1' };
+      const error = { code: 'EAI_ADDRFAMILY', syscall: 'getaddrinfo', hostname: '::1' };
       expect(await outcome(call(() => connect(options)))).toMatchObject(error);
       expect(network.tried).toEqual([LIVE]);
     }));
