@@ -51,6 +51,17 @@ export function validateInteger(
   throw outOfRange(name, `an integer${describeRange(min, max)}`, value);
 }
 
+const MAX_DESCRIPTOR = 2 ** 31 - 1;
+
+/**
+ * Accepts what can be the number of a descriptor.
+ *
+ * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
+ */
+export function validateDescriptor(name: string, value: unknown): asserts value is number {
+  validateInteger(name, value, 0, MAX_DESCRIPTOR);
+}
+
 function describeRange(min: number, max: number): string {
   const hasMin = min > Number.MIN_SAFE_INTEGER;
   const hasMax = max < Number.MAX_SAFE_INTEGER;

@@ -1,7 +1,13 @@
 // Opens listening sockets.
 import { constants } from 'node:os';
 import { invalidArgType, outOfRange, systemError } from '../base/errors.js';
-import { refuseNextTo, validateBoolean, validateInteger, validateObject } from '../base/validate.js';
+import {
+  refuseNextTo,
+  validateBoolean,
+  validateDescriptor,
+  validateInteger,
+  validateObject,
+} from '../base/validate.js';
 import type { LoopCore } from '../core/loop.js';
 import { abi } from '../native/abi.js';
 import { SOCKET_IPV6_ONLY, SOCKET_REUSE_PORT, SOCKET_UNIX, type SlotRef } from '../native/binding.js';
@@ -87,7 +93,6 @@ const ANY_ADDRESS_OF_BOTH: readonly string[] = ['::'];
 const DEFAULT_BACKLOG = 511;
 // Ports that are tried until one is free on every address.
 const PORT_ATTEMPTS = 16;
-const MAX_DESCRIPTOR = 2 ** 31 - 1;
 const { EADDRINUSE } = constants.errno;
 
 const nothing = (): void => undefined;
@@ -99,7 +104,7 @@ export function validateListenOptions(options: ListenOptions): void {
   validateObject('options', options);
   validateStreamOptions(options);
   if (options.fd !== undefined) {
-    validateInteger('options.fd', options.fd, 0, MAX_DESCRIPTOR);
+    validateDescriptor('options.fd', options.fd);
     validateTcpOptions(options);
     refuseNextTo('fd', options, [...ADDRESS_OPTIONS, 'path', 'backlog']);
     return;
@@ -151,17 +156,28 @@ export function findAddresses(
   }
   const hosts = typeof options.host === 'string' ? [options.host] : options.host;
   const found: string[][] = [];
+  const stops: (() => void)[] = [];
+  // Below 0 once nobody wants to hear of them any more.
   let missing = hosts.length;
-  const stops = hosts.map((host, place) => {
+  const end = (): void => {
+    missing = -1;
+    for (const stop of stops) stop();
+  };
+  // The first failure gives up what is still looked for.
+  const fail = (error: unknown): void => {
+    if (missing < 0) return;
+    end();
+    onError(error);
+  };
+  for (const [place, host] of hosts.entries()) {
+    if (missing < 0) break;
     const note = (addresses: string[]): void => {
       found[place] = addresses;
       if (--missing === 0) onAddresses([...new Set(found.flat())]);
     };
-    return resolveOn(loop, host, note, onError);
-  });
-  return () => {
-    for (const stop of stops) stop();
-  };
+    stops.push(resolveOn(loop, host, note, fail));
+  }
+  return end;
 }
 
 /**

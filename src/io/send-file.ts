@@ -3,7 +3,7 @@ import { fstatSync, read } from 'node:fs';
 import { constants } from 'node:os';
 import { promisify } from 'node:util';
 import { connectionLost, invalidArgType, systemError } from '../base/errors.js';
-import { validateInteger, validateObject } from '../base/validate.js';
+import { validateDescriptor, validateInteger, validateObject } from '../base/validate.js';
 import { binding } from '../native/load.js';
 import type { Future } from '../task/future.js';
 import type { Steps } from '../task/operation.js';
@@ -25,7 +25,6 @@ export interface SendFileOptions {
 // What one system call may send before others get their turn.
 const SLICE_BYTES = 1 << 20;
 const COPY_BYTES = 1 << 16;
-const MAX_DESCRIPTOR = 2 ** 31 - 1;
 // What sendfile(2) answers for files that it cannot send.
 const UNSUPPORTED: readonly number[] = [
   -constants.errno.EINVAL,
@@ -39,7 +38,7 @@ const readFile = promisify(read);
 export function validateSendFile(file: OpenFile, options: SendFileOptions): number {
   const fd: unknown = typeof file === 'object' && (file as unknown) !== null ? file.fd : file;
   if (typeof fd !== 'number') throw invalidArgType('file', 'a descriptor or an open file', file);
-  validateInteger('file', fd, 0, MAX_DESCRIPTOR);
+  validateDescriptor('file', fd);
   validateObject('options', options);
   if (options.offset !== undefined) validateInteger('options.offset', options.offset, 0);
   if (options.count !== undefined) validateInteger('options.count', options.count, 0);

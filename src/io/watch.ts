@@ -1,6 +1,6 @@
 // Descriptors that are somebody else's: callbacks and waits for when they are ready.
 import { ClosedResourceError, systemError } from '../base/errors.js';
-import { validateFunction, validateInteger } from '../base/validate.js';
+import { validateDescriptor, validateFunction } from '../base/validate.js';
 import { captureContext, type ContextSnapshot } from '../core/context.js';
 import { callWith, describeFunction, Handle, KIND_CALLBACK } from '../core/handle.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
@@ -10,8 +10,6 @@ import { Future } from '../task/future.js';
 import { awaitNatively } from '../task/native-await.js';
 
 type AnyFunction = (...args: never[]) => unknown;
-
-const MAX_DESCRIPTOR = 2 ** 31 - 1;
 
 /** The callback of one direction. It is in the ready queue at most once at a time. */
 class WatchHandle extends Handle {
@@ -202,11 +200,6 @@ function refusal(status: number, fd: number): Error {
   return error;
 }
 
-/** @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` */
-function validateDescriptor(fd: unknown): asserts fd is number {
-  validateInteger('fd', fd, 0, MAX_DESCRIPTOR);
-}
-
 type Side = 'reading' | 'writing';
 
 /** See `EventLoop.addReader`. @internal */
@@ -217,7 +210,7 @@ export function addCallback(
   callback: AnyFunction,
   args: readonly unknown[],
 ): void {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   validateFunction('callback', callback);
   const watch = watchOf(loop, fd);
   const direction = watch[side];
@@ -234,7 +227,7 @@ export function addCallback(
 
 /** See `EventLoop.removeReader`. @internal */
 export function removeCallback(loop: LoopCore, side: Side, fd: number): boolean {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   const watch = findWatch(loop, fd);
   if (watch?.[side].cancelHandle() !== true) return false;
   watch.relax();
@@ -243,7 +236,7 @@ export function removeCallback(loop: LoopCore, side: Side, fd: number): boolean 
 
 /** See `EventLoop.readable`. @internal */
 export function awaitReadiness(loop: LoopCore, side: Side, fd: number): Future<void> {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   const watch = watchOf(loop, fd);
   const wait = new Readiness(loop, watch);
   watch[side].waits.push(wait);
@@ -258,6 +251,6 @@ export function awaitReadiness(loop: LoopCore, side: Side, fd: number): Future<v
 
 /** See `EventLoop.notifyClosing`. @internal */
 export function dropWatch(loop: LoopCore, fd: number): void {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   findWatch(loop, fd)?.drop(new ClosedResourceError(`Descriptor ${String(fd)} is being closed`));
 }
