@@ -312,6 +312,7 @@ describe.each(forms)('in a $name', (form) => {
       const stream = await form.call(() => connect({ host: HOST, port, tls: trusting }));
       const all = await form.call(() => stream.read(-1));
       expect(all.equals(bytes)).toBe(true);
+      await form.call(() => stream.close());
     });
   });
 
