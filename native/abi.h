@@ -77,14 +77,13 @@ enum Op : uint32_t {
 
 // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
 enum Completion : uint32_t {
-  CQ_TIMER = 1,    // a timer is due.
-  CQ_RECEIVE = 2,  // result: bytes, 0 = end of stream; a: slab, b: offset.
-  CQ_SEND = 3,     // result: bytes native still holds (0 = writable again), or -errno.
-  CQ_ACCEPT = 4,   // index: listener; result: index of the new socket, a: its generation.
-  CQ_CONNECT = 5,  // result: 0 or -errno.
-  CQ_NOTIFY = 6,   // another thread called notify().
-  CQ_CLOSED = 7,   // the last of a generation; result: 0, or -errno when written bytes were lost.
-  CQ_READY = 8,    // a foreign descriptor is ready; result: READY_* bits. Told as long as it is so.
+  CQ_TIMER = 1,      // a timer is due.
+  CQ_RECEIVE = 2,    // result: bytes, 0 = end of stream; a: slab, b: offset.
+  CQ_SEND = 3,       // result: bytes native still holds (0 = writable again), or -errno.
+  CQ_ACCEPT = 4,     // index: listener; result: index of the new socket, a: its generation.
+  CQ_CONNECT = 5,    // result: 0 or -errno.
+  CQ_NOTIFY = 6,     // another thread called notify().
+  CQ_CLOSED = 7,     // the last of a generation; result: 0, or -errno when written bytes were lost.
   CQ_READABLE = 12,  // a receive may succeed; told once for each OP_RECEIVE_START with a = 1.
 };
 

@@ -285,27 +285,6 @@ napi_value Send(napi_env env, napi_callback_info info) {
       call.instance->engine.SendNow(call.Uint(0), call.Uint(1), data + offset, size - offset));
 }
 
-// watch(fd, interest)
-napi_value Watch(napi_env env, napi_callback_info info) {
-  const Call call(env, info);
-  if (call.IsClosed()) return nullptr;
-  return call.Int(call.instance->engine.Watch(static_cast<int>(call.Uint(0)), call.Uint(1)));
-}
-
-// changeWatch(index, generation, interest)
-napi_value ChangeWatch(napi_env env, napi_callback_info info) {
-  const Call call(env, info);
-  if (call.IsClosed()) return nullptr;
-  return call.Int(call.instance->engine.ChangeWatch(call.Uint(0), call.Uint(1), call.Uint(2)));
-}
-
-// unwatch(index, generation)
-napi_value Unwatch(napi_env env, napi_callback_info info) {
-  const Call call(env, info);
-  if (!call.IsClosed()) call.instance->engine.Unwatch(call.Uint(0), call.Uint(1));
-  return nullptr;
-}
-
 // receive(index, generation, bytes)
 napi_value Receive(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -545,9 +524,6 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"adoptListener", nullptr, AdoptListener, nullptr, nullptr, nullptr, napi_default, raw},
       {"connect", nullptr, Connect, nullptr, nullptr, nullptr, napi_default, raw},
       {"send", nullptr, Send, nullptr, nullptr, nullptr, napi_default, raw},
-      {"watch", nullptr, Watch, nullptr, nullptr, nullptr, napi_default, raw},
-      {"changeWatch", nullptr, ChangeWatch, nullptr, nullptr, nullptr, napi_default, raw},
-      {"unwatch", nullptr, Unwatch, nullptr, nullptr, nullptr, napi_default, raw},
       {"receive", nullptr, Receive, nullptr, nullptr, nullptr, napi_default, raw},
       {"sendFile", nullptr, SendFile, nullptr, nullptr, nullptr, napi_default, raw},
       {"backlog", nullptr, Backlog, nullptr, nullptr, nullptr, napi_default, raw},

@@ -98,9 +98,6 @@ int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket**
     sockets_.Free(index);
     return status;
   }
-  const auto place = static_cast<size_t>(fd);
-  if (place >= is_own_.size()) is_own_.resize(place + 1);
-  is_own_[place] = true;
   memory_.control[CTL_SOCKETS] = ++open_sockets_;
   memory_.control[CTL_RESULT_GENERATION] = socket->generation;
   *adopted = socket;
@@ -109,10 +106,7 @@ int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket**
 
 void Engine::Release(Socket* socket, bool reset) {
   poller_->Remove(socket->fd);
-  if (socket->role != SocketRole::kForeign) {
-    is_own_[static_cast<size_t>(socket->fd)] = false;
-    SocketClose(socket->fd, reset);
-  }
+  SocketClose(socket->fd, reset);
   free(socket->backlog);
   socket->backlog = nullptr;
   socket->fd = -1;
@@ -231,7 +225,7 @@ void Engine::Perform(uint32_t position) {
   }
   Socket* socket = Find(index, generation);
   // Closed meanwhile: JS was or will be told by the completion that closed it.
-  if (socket == nullptr || socket->role == SocketRole::kForeign) return;
+  if (socket == nullptr) return;
   switch (entry[kOp]) {
     case OP_SEND:
       QueueSend(socket, entry, position);
@@ -269,37 +263,6 @@ void Engine::Perform(uint32_t position) {
 void Engine::StartTimer(const uint32_t* entry) {
   if (entry[kIndex] >= kTimerLimit) return;
   wheel_.Start(entry[kIndex], entry[kGeneration], EntryDouble(entry));
-}
-
-// Foreign descriptors
-
-int32_t Engine::Watch(int fd, uint32_t interest) {
-  const auto place = static_cast<size_t>(fd);
-  if (place < is_own_.size() && is_own_[place]) return -EEXIST;
-  uint32_t index;
-  Socket* socket = sockets_.Allocate(&index);
-  if (socket == nullptr) return -ENOMEM;
-  socket->role = SocketRole::kForeign;
-  const int32_t status = poller_->Watch(fd, Token(socket), interest);
-  if (status < 0) {
-    sockets_.Free(index);
-    return status;
-  }
-  socket->fd = fd;
-  memory_.control[CTL_SOCKETS] = ++open_sockets_;
-  memory_.control[CTL_RESULT_GENERATION] = socket->generation;
-  return static_cast<int32_t>(index);
-}
-
-int32_t Engine::ChangeWatch(uint32_t index, uint32_t generation, uint32_t interest) {
-  const Socket* socket = Find(index, generation);
-  if (socket == nullptr || socket->role != SocketRole::kForeign) return -EBADF;
-  return poller_->Watch(socket->fd, Token(socket), interest);
-}
-
-void Engine::Unwatch(uint32_t index, uint32_t generation) {
-  Socket* socket = Find(index, generation);
-  if (socket != nullptr && socket->role == SocketRole::kForeign) Release(socket, false);
 }
 
 // Sends
@@ -522,12 +485,6 @@ void Engine::HandleEvent(const Event& event) {
   Socket* socket = Find(event.token);
   // The slot was closed after the kernel queued the event.
   if (socket == nullptr) return;
-  if (socket->role == SocketRole::kForeign) {
-    // Without room it is told the next time.
-    completions_.Push(CQ_READY, socket->index, socket->generation,
-                      static_cast<int32_t>(event.ready));
-    return;
-  }
   if ((event.ready & (READY_READ | READY_HANGUP)) != 0) {
     socket->is_readable = true;
     if ((event.ready & READY_HANGUP) != 0) socket->is_hung_up = true;

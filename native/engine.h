@@ -28,7 +28,7 @@
 
 namespace evloop {
 
-enum class SocketRole : uint8_t { kStream, kConnecting, kListener, kForeign };
+enum class SocketRole : uint8_t { kStream, kConnecting, kListener };
 
 struct Socket {
   uint32_t index = 0;  // Belongs to Slots, as does the generation.
@@ -100,16 +100,8 @@ class Engine {
   ReceiveSlabs* receive_slabs() { return &slabs_; }
 
   // Each answers the new slot's index, with its generation in CTL_RESULT_GENERATION, or -errno.
-  int32_t Listen(const AddressText& at, const SocketOptions& options, int backlog);
-  // Takes over a descriptor that listens already; it stays the caller's when that fails.
-  int32_t AdoptListener(int fd, const SocketOptions& options);
-  int32_t Connect(const AddressText& to, const AddressText& from, const SocketOptions& options);
-  // Watches a descriptor that stays the caller's, for READY_* bits, until Unwatch(). -EPERM for
-  // files that are always ready, -EEXIST for a socket of this engine.
-  int32_t Watch(int fd, uint32_t interest);
-  // 0 or -errno.
-  int32_t ChangeWatch(uint32_t index, uint32_t generation, uint32_t interest);
-  void Unwatch(uint32_t index, uint32_t generation);
+  int32_t Listen(const char* host, uint16_t port, uint32_t flags, int backlog);
+  int32_t Connect(const char* host, uint16_t port, uint32_t flags);
   // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
   // CQ_SEND), or -errno. Native keeps no pointer into `data`.
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
@@ -187,7 +179,6 @@ class Engine {
   // A slot is used again only after JS has seen CQ_CLOSED, so that JS can name it until then.
   Fifo<uint32_t> closed_;          // Slots whose CQ_CLOSED waits to be delivered.
   std::vector<uint32_t> expired_;  // Slots whose CQ_CLOSED is in the completion ring.
-  std::vector<bool> is_own_;       // By descriptor: whether it is of a socket.
   uint32_t open_sockets_ = 0;
   double drain_ms_ = 0;          // The time of this drain; 0 until somebody wants to know.
   bool notify_pending_ = false;  // CQ_NOTIFY waits for room in the completion ring.

@@ -11,7 +11,6 @@ import { getAddrInfoOn, getNameInfoOn } from './io/names.js';
 import { startTransportTls, type AnyProtocol, type Transport } from './io/protocol.js';
 import { serveProtocols, type Server } from './io/server.js';
 import type { StartTlsOptions } from './io/tls-options.js';
-import { addCallback, awaitReadiness, dropWatch, removeCallback } from './io/watch.js';
 import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
 import type { Awaitable } from './task/awaitable.js';
 import { closeCoroutine, isGenerator, isThenable } from './task/coroutine.js';
@@ -326,108 +325,6 @@ export class EventLoop extends LoopCore {
   getNameInfo(where: AddressAndPort, flags: readonly NameFlag[] = []): Future<NameInfo> {
     this._checkOpen();
     return getNameInfoOn(this, where, flags);
-  }
-
-  // Descriptors of others
-
-  /**
-   * Calls a function whenever a descriptor can be read without waiting, or has ended or failed: a pipe, a tty, a
-   * socket, timerfd(2), inotify(7) and whatever else epoll(7) takes. A second call replaces the function. The descriptor
-   * stays the caller's; {@link removeReader} comes before it is closed. It keeps the process alive.
-   *
-   * Suspends: never.
-   *
-   * @param fd - An open descriptor, 0 or more, that no stream or server of this loop has.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
-   * @throws {@link SystemError} `EPERM` - a regular file, which is always ready; `EEXIST` - it belongs to a stream; `EBADF` ...
-   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
-   * @source CPython 3.13 `loop.add_reader`
-   */
-  addReader<A extends unknown[]>(fd: number, callback: (...args: A) => unknown, ...args: A): void {
-    this._checkOpen();
-    addCallback(this, 'reading', fd, callback, args);
-  }
-
-  /**
-   * Undoes {@link addReader}; also a call that is due already does not come.
-   *
-   * Suspends: never.
-   *
-   * @returns Whether there was one.
-   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `fd` is wrong.
-   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
-   * @source CPython 3.13 `loop.remove_reader`
-   */
-  removeReader(fd: number): boolean {
-    this._checkOpen();
-    return removeCallback(this, 'reading', fd);
-  }
-
-  /**
-   * As {@link addReader}, for when it can be written.
-   *
-   * Suspends: never.
-   *
-   * @throws As {@link addReader}.
-   * @source CPython 3.13 `loop.add_writer`
-   */
-  addWriter<A extends unknown[]>(fd: number, callback: (...args: A) => unknown, ...args: A): void {
-    this._checkOpen();
-    addCallback(this, 'writing', fd, callback, args);
-  }
-
-  /**
-   * As {@link removeReader}, of {@link addWriter}.
-   *
-   * Suspends: never.
-   *
-   * @throws As {@link removeReader}.
-   * @source CPython 3.13 `loop.remove_writer`
-   */
-  removeWriter(fd: number): boolean {
-    this._checkOpen();
-    return removeCallback(this, 'writing', fd);
-  }
-
-  /**
-   * Waits until a descriptor can be read without waiting, or has ended or failed. Any number of tasks may wait, beside
-   * a function of {@link addReader}.
-   *
-   * Suspends: always. A cancel point.
-   *
-   * @throws As {@link addReader}.
-   * @throws {@link ClosedResourceError} (rejects) `ERR_CLOSED_RESOURCE` - somebody called {@link notifyClosing}.
-   * @source trio `wait_readable`
-   */
-  readable(fd: number): Future<void> {
-    this._checkOpen();
-    return awaitReadiness(this, 'reading', fd);
-  }
-
-  /**
-   * As {@link readable}, until it can be written.
-   *
-   * Suspends: always. A cancel point.
-   *
-   * @throws As {@link readable}.
-   * @source trio `wait_writable`
-   */
-  writable(fd: number): Future<void> {
-    this._checkOpen();
-    return awaitReadiness(this, 'writing', fd);
-  }
-
-  /**
-   * To be called before a descriptor is closed: whoever waits for it fails, and its functions are called no more.
-   *
-   * Suspends: never.
-   *
-   * @throws As {@link removeReader}.
-   * @source trio `notify_closing`
-   */
-  notifyClosing(fd: number): void {
-    this._checkOpen();
-    dropWatch(this, fd);
   }
 
   /**

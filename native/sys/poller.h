@@ -10,7 +10,7 @@
 //     transfer counts as one, unless READY_HANGUP came with it) and then calls Arm(): only from
 //     then on is the next event promised.
 //   - Watch() is for foreign descriptors: level-triggered, exactly the directions asked for, again
-//     and again until changed. Files that are always ready are refused with -EPERM.
+//     and again until changed.
 // One descriptor is watched in one way, once, with one token.
 //
 // Promised by every backend:
@@ -25,7 +25,7 @@
 //   - Wait() and Block() are never early, and signals do not end them.
 // Not promised: absence of spurious events (the caller takes EAGAIN for "wait again"); order within
 // one Wait(); hangup events while READ is not armed; survival of fork(); what happens with
-// descriptors closed before Remove(); regular files in Add().
+// descriptors closed before Remove(); regular files (epoll refuses them with EPERM).
 // Sources: epoll(7), poll(2), kqueue(2).
 #pragma once
 

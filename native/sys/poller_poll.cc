@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -64,10 +63,7 @@ class PollPoller final : public Poller {
 
   int32_t Watch(int fd, uint64_t token, uint32_t interest) override {
     const uint32_t place = PlaceOf(fd);
-    if (place == kNoPlace) {
-      const int32_t status = CheckPollable(fd);
-      return IsError(status) ? status : Insert(fd, {token, interest & kBoth, true});
-    }
+    if (place == kNoPlace) return Insert(fd, {token, interest & kBoth, true});
     entries_[place].token = token;
     SetArmed(place, interest & kBoth);
     return kOk;
@@ -127,13 +123,6 @@ class PollPoller final : public Poller {
     uint32_t armed;         // READY_READ | READY_WRITE: what is watched at present.
     bool is_level_watched;  // Stays armed when it is reported.
   };
-
-  // poll(2) calls regular files and directories ready all the time; epoll refuses them.
-  static int32_t CheckPollable(int fd) {
-    struct stat info;
-    if (fstat(fd, &info) != 0) return LastError();
-    return S_ISREG(info.st_mode) || S_ISDIR(info.st_mode) ? -EPERM : kOk;
-  }
 
   static int32_t PollAll(std::vector<pollfd>* polled, int32_t timeout_ms) {
     const WaitBudget budget(timeout_ms);

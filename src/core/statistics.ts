@@ -16,7 +16,7 @@ export interface LoopStatistics {
   readonly nextDeadline: number;
   /** Tasks that are not done. */
   readonly tasks: number;
-  /** Sockets, listeners, and descriptors of others that are watched. */
+  /** Sockets and listeners. */
   readonly sockets: number;
   /** Things that keep the process alive. */
   readonly references: number;

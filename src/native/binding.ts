@@ -47,13 +47,6 @@ export interface NativeLoop {
   ): number;
   /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
   send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
-  /**
-   * Watches a descriptor that is not native's, for READY_READ and READY_WRITE, as long as it is ready; the new slot's
-   * index, its generation in CTL_RESULT_GENERATION.
-   */
-  watch(fd: number, interest: number): number;
-  changeWatch(index: number, generation: number, interest: number): number;
-  unwatch(index: number, generation: number): void;
   /** Receives into `bytes`: how many, 0 at the end, or -EAGAIN when there are none. */
   receive(index: number, generation: number, bytes: Uint8Array): number;
   /**
@@ -99,10 +92,6 @@ export const LOOKUP_ALL = 64;
 export const LOOKUP_NAME_REQUIRED = 128;
 export const LOOKUP_DATAGRAM = 256;
 export const LOOKUP_SHORT_NAME = 512;
-
-export const READY_READ = 1;
-export const READY_WRITE = 2;
-export const READY_HANGUP = 4;
 
 export const SOCKET_NO_DELAY = 1;
 export const SOCKET_REUSE_PORT = 2;

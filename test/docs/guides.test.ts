@@ -9,9 +9,7 @@ import { execute, fencedBlocks } from '../support/blocks.js';
 
 const folder = fileURLToPath(new URL('../../docs', import.meta.url));
 const read = (file: string): string => readFileSync(path.join(folder, file), 'utf8');
-// Written by programs, and about none.
-const TABLES = ['faults.md', 'features.md'];
-const guides = readdirSync(folder).filter((file) => file.endsWith('.md') && !TABLES.includes(file));
+const guides = readdirSync(folder).filter((file) => file.endsWith('.md') && file !== 'features.md');
 
 // What a program may import, beside this package.
 const OTHERS = ['node:events', 'node:timers/promises', 'p-limit', 'p-queue', 'p-retry', 'bottleneck', 'ws'];

@@ -240,14 +240,6 @@ row('EventLoop.getNameInfo', 'where.port', { types: noNumbers, ranges: ports }, 
 row('EventLoop.getNameInfo', 'flags', noFlags, ({ loop }, value) =>
   loop.getNameInfo({ address: '::1', port: 80 }, value),
 );
-const noDescriptor = { types: noNumbers, ranges: [NaN, -1, 1.5, 2 ** 31] };
-for (const name of ['addReader', 'addWriter'] as const) {
-  row(`EventLoop.${name}`, 'fd', noDescriptor, ({ loop }, value) => loop[name](value, nothing));
-  row(`EventLoop.${name}`, 'callback', { types: noFunctions }, ({ loop }, value) => loop[name](0, value));
-}
-for (const name of ['removeReader', 'removeWriter', 'readable', 'writable', 'notifyClosing'] as const) {
-  row(`EventLoop.${name}`, 'fd', noDescriptor, ({ loop }, value) => loop[name](value));
-}
 row('EventLoop.createRemote', 'functions', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
   loop.createRemote(value),
 );
