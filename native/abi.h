@@ -84,6 +84,7 @@ enum Completion : uint32_t {
   CQ_CONNECT = 5,    // result: 0 or -errno.
   CQ_NOTIFY = 6,     // another thread called notify().
   CQ_CLOSED = 7,     // the last of a generation; result: 0, or -errno when written bytes were lost.
+  CQ_READY = 8,      // index: a watched descriptor; result: 1 = readable, 2 = writable, or both.
   CQ_READABLE = 12,  // a receive may succeed; told once for each OP_RECEIVE_START with a = 1.
 };
 

@@ -75,6 +75,7 @@ void Engine::Close() {
   reports_.clear();
   closed_.clear();
   expired_.clear();
+  watches_.Clear();
   poller_->Remove(waker_.Descriptor());
   waker_.Close();
   poller_->Close();
@@ -98,6 +99,7 @@ int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket**
     sockets_.Free(index);
     return status;
   }
+  watches_.Claim(fd);
   memory_.control[CTL_SOCKETS] = ++open_sockets_;
   memory_.control[CTL_RESULT_GENERATION] = socket->generation;
   *adopted = socket;
@@ -106,6 +108,7 @@ int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket**
 
 void Engine::Release(Socket* socket, bool reset) {
   poller_->Remove(socket->fd);
+  watches_.Unclaim(socket->fd);
   SocketClose(socket->fd, reset);
   free(socket->backlog);
   socket->backlog = nullptr;
@@ -174,6 +177,10 @@ int32_t Engine::FormatPeer(uint32_t index, uint32_t generation, AddressText* add
 int32_t Engine::Descriptor(uint32_t index, uint32_t generation) {
   const Socket* socket = Find(index, generation);
   return socket == nullptr ? -EBADF : socket->fd;
+}
+
+int32_t Engine::Watch(int fd, uint32_t interest) {
+  return watches_.Set(poller_.get(), fd, interest, &memory_.control[CTL_RESULT_GENERATION]);
 }
 
 // Submissions
@@ -482,6 +489,7 @@ void Engine::HandleEvent(const Event& event) {
     notify_pending_ = !completions_.Push(CQ_NOTIFY, 0, 0, 0);
     return;
   }
+  if (Watches::IsToken(event.token)) return HandleWatched(event);
   Socket* socket = Find(event.token);
   // The slot was closed after the kernel queued the event.
   if (socket == nullptr) return;
@@ -491,6 +499,14 @@ void Engine::HandleEvent(const Event& event) {
     if (socket->wants_input) Activate(socket);
   }
   if ((event.ready & (READY_WRITE | READY_HANGUP)) != 0) HandleWritable(socket);
+}
+
+// Told in every poll until it is not ready any more; without room, the next one tells it.
+void Engine::HandleWatched(const Event& event) {
+  const uint32_t ready = watches_.Ready(event);
+  if (ready == 0) return;
+  completions_.Push(CQ_READY, static_cast<uint32_t>(Watches::DescriptorOf(event.token)),
+                    TokenGeneration(event.token), static_cast<int32_t>(ready));
 }
 
 void Engine::HandleWritable(Socket* socket) {

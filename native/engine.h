@@ -24,6 +24,7 @@
 #include "sys/poller.h"
 #include "sys/socket.h"
 #include "sys/waker.h"
+#include "watches.h"
 #include "wheel.h"
 
 namespace evloop {
@@ -100,8 +101,10 @@ class Engine {
   ReceiveSlabs* receive_slabs() { return &slabs_; }
 
   // Each answers the new slot's index, with its generation in CTL_RESULT_GENERATION, or -errno.
-  int32_t Listen(const char* host, uint16_t port, uint32_t flags, int backlog);
-  int32_t Connect(const char* host, uint16_t port, uint32_t flags);
+  int32_t Listen(const AddressText& at, const SocketOptions& options, int backlog);
+  // Takes over a descriptor that listens already; it stays the caller's when that fails.
+  int32_t AdoptListener(int fd, const SocketOptions& options);
+  int32_t Connect(const AddressText& to, const AddressText& from, const SocketOptions& options);
   // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
   // CQ_SEND), or -errno. Native keeps no pointer into `data`.
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
@@ -117,6 +120,9 @@ class Engine {
   // The address of the other end, also after the descriptor was closed, until the slot is freed.
   // 0 or -errno.
   int32_t FormatPeer(uint32_t index, uint32_t generation, AddressText* address);
+  // Watches a descriptor that belongs to somebody else, see Watches::Set(); CQ_READY tells of each
+  // poll that finds it ready. The generation is in CTL_RESULT_GENERATION.
+  int32_t Watch(int fd, uint32_t interest);
   // The descriptor behind a slot, or -EBADF.
   int32_t Descriptor(uint32_t index, uint32_t generation);
 
@@ -142,6 +148,7 @@ class Engine {
   void StartInput(Socket* socket);
   void Activate(Socket* socket);
   void HandleEvent(const Event& event);
+  void HandleWatched(const Event& event);
   void HandleWritable(Socket* socket);
   void PerformInput();
   bool Receive(Socket* socket);
@@ -172,6 +179,7 @@ class Engine {
   Wheel wheel_;
   Waker waker_;
   std::unique_ptr<Poller> poller_;
+  Watches watches_;
   // Tokens, not pointers: one whose socket was closed meanwhile is dropped when it is looked up.
   Fifo<uint64_t> active_;        // Sockets whose input can be performed.
   std::vector<uint64_t> dirty_;  // Sockets with sends in the part of the ring being drained.

@@ -10,6 +10,7 @@ import type { ListenOptions } from './io/listening.js';
 import { getAddrInfoOn, getNameInfoOn } from './io/names.js';
 import { startTransportTls, type AnyProtocol, type Transport } from './io/protocol.js';
 import { serveProtocols, type Server } from './io/server.js';
+import { addWatcher, notifyClosing, removeWatcher, waitUntilReady } from './io/watch.js';
 import type { StartTlsOptions } from './io/tls-options.js';
 import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
 import type { Awaitable } from './task/awaitable.js';
@@ -271,6 +272,117 @@ export class EventLoop extends LoopCore {
   createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();
     return serveProtocols(this, protocolFactory, options);
+  }
+
+  // Descriptors of others
+
+  /**
+   * Calls `callback(...args)` in every turn that finds a descriptor readable, at its end, or broken. What watches it
+   * for reading already is replaced. The descriptor stays the caller's: remove its watchers before it is closed.
+   *
+   * Suspends: never. It counts as something the loop waits for.
+   *
+   * @param fd - A socket, pipe, terminal or the like.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws {@link SystemError} `EPERM` - regular files are always ready; `EBADF` - it is not open.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - a stream of this loop uses it, or somebody waits for it
+   *   with {@link readable}.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * ```ts
+   * function watch(fd: number) {
+   *   loop.addReader(fd, () => {
+   *     console.log('there is something to read');
+   *     loop.removeReader(fd);
+   *   });
+   * }
+   * ```
+   * @source CPython 3.13 `loop.add_reader`
+   */
+  addReader<A extends unknown[]>(fd: number, callback: (...args: A) => unknown, ...args: A): void {
+    this._checkOpen();
+    addWatcher(this, fd, 'reader', callback, args);
+  }
+
+  /**
+   * Ends what {@link addReader} began, also a callback that is part of the current batch already.
+   *
+   * Suspends: never.
+   *
+   * @returns False if there was no reader.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `fd` is no descriptor.
+   * @source CPython 3.13 `loop.remove_reader`
+   */
+  removeReader(fd: number): boolean {
+    return removeWatcher(this, fd, 'reader');
+  }
+
+  /**
+   * Like {@link addReader}, for turns that find a descriptor writable or broken.
+   *
+   * @throws As {@link addReader}.
+   * @source CPython 3.13 `loop.add_writer`
+   */
+  addWriter<A extends unknown[]>(fd: number, callback: (...args: A) => unknown, ...args: A): void {
+    this._checkOpen();
+    addWatcher(this, fd, 'writer', callback, args);
+  }
+
+  /**
+   * Ends what {@link addWriter} began.
+   *
+   * @returns False if there was no writer.
+   * @throws As {@link removeReader}.
+   * @source CPython 3.13 `loop.remove_writer`
+   */
+  removeWriter(fd: number): boolean {
+    return removeWatcher(this, fd, 'writer');
+  }
+
+  /**
+   * Waits until a descriptor is readable, at its end, or broken.
+   *
+   * Suspends: always. A cancel point; cancelling ends the watch.
+   *
+   * @throws As {@link addReader}; also `ERR_INVALID_STATE` where somebody watches it for reading.
+   * @throws {@link ClosedResourceError} (rejects) `ERR_CLOSED_RESOURCE` - {@link notifyClosing} was called.
+   * @example
+   * ```ts
+   * async function firstByte(fd: number) {
+   *   await loop.readable(fd);
+   *   console.log('there is something to read');
+   * }
+   * ```
+   * @source trio `wait_readable`
+   */
+  readable(fd: number): Future<void> {
+    this._checkOpen();
+    return waitUntilReady(this, fd, 'reader');
+  }
+
+  /**
+   * Waits until a descriptor is writable or broken.
+   *
+   * Suspends: always. A cancel point; cancelling ends the watch.
+   *
+   * @throws As {@link readable}.
+   * @source trio `wait_writable`
+   */
+  writable(fd: number): Future<void> {
+    this._checkOpen();
+    return waitUntilReady(this, fd, 'writer');
+  }
+
+  /**
+   * Says that a descriptor is about to be closed: its watchers are removed, and who waits for it wakes with an error.
+   *
+   * Suspends: never.
+   *
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - `fd` is no descriptor.
+   * @source trio `notify_closing`
+   */
+  notifyClosing(fd: number): void {
+    notifyClosing(this, fd);
   }
 
   // Names

@@ -67,6 +67,7 @@ enum Step : uint8_t {
   kTell,
   kSendNow,
   kBacklog,
+  kWatch,
   kSetSlab,
   kClearSlab,
   kSteps,
@@ -144,6 +145,11 @@ class Run {
       case kBacklog:
         engine->Backlog(Index(), Generation());
         return;
+      case kWatch: {
+        const int fd = 1000 + input_.Byte();
+        if (TheSystem().IsOpen(fd)) engine->Watch(fd, input_.Byte() & 3U);
+        return;
+      }
       case kSetSlab:
         return SetSlab(engine, input_.Byte() % kReceiveSlabCount);
       case kClearSlab:

@@ -25,7 +25,7 @@
 //   - Wait() and Block() are never early, and signals do not end them.
 // Not promised: absence of spurious events (the caller takes EAGAIN for "wait again"); order within
 // one Wait(); hangup events while READ is not armed; survival of fork(); what happens with
-// descriptors closed before Remove(); regular files (epoll refuses them with EPERM).
+// descriptors closed before Remove(), except that their number may be added or watched anew.
 // Sources: epoll(7), poll(2), kqueue(2).
 #pragma once
 
@@ -69,8 +69,8 @@ class Poller {
   // Asks for the next event of `interest` (READY_READ | READY_WRITE) of a descriptor that was
   // added.
   virtual void Arm(int fd, uint64_t token, uint32_t interest) = 0;
-  // Watches a foreign descriptor level-triggered, or changes what is watched; 0 pauses. 0 or
-  // -errno.
+  // Watches a foreign descriptor level-triggered, or changes what is watched; 0 pauses. 0, -EPERM
+  // for files and directories, which are always ready, or -errno.
   virtual int32_t Watch(int fd, uint64_t token, uint32_t interest) = 0;
   // Ends either. Unknown descriptors are ignored.
   virtual void Remove(int fd) = 0;

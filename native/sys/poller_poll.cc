@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <sys/stat.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -51,8 +52,13 @@ class PollPoller final : public Poller {
   }
 
   int32_t Add(int fd, uint64_t token) override {
-    if (PlaceOf(fd) != kNoPlace) return -EEXIST;
-    return Insert(fd, {token, kBoth, false});
+    const uint32_t place = PlaceOf(fd);
+    if (place == kNoPlace) return Insert(fd, {token, kBoth, false});
+    if (!entries_[place].is_level_watched) return -EEXIST;
+    // A foreign descriptor was closed while it was watched, and its number is in use again.
+    entries_[place] = {token, kBoth, false};
+    SetArmed(place, kBoth);
+    return kOk;
   }
 
   void Arm(int fd, uint64_t token, uint32_t interest) override {
@@ -62,6 +68,7 @@ class PollPoller final : public Poller {
   }
 
   int32_t Watch(int fd, uint64_t token, uint32_t interest) override {
+    if (interest != 0 && IsAlwaysReady(fd)) return -EPERM;
     const uint32_t place = PlaceOf(fd);
     if (place == kNoPlace) return Insert(fd, {token, interest & kBoth, true});
     entries_[place].token = token;
@@ -131,6 +138,13 @@ class PollPoller final : public Poller {
       ready = poll(polled->data(), polled->size(), budget.RemainingMs());
     }
     return ready < 0 ? LastError() : ready;
+  }
+
+  // poll(2) would tell of it without end.
+  static bool IsAlwaysReady(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) != 0) return false;
+    return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode);
   }
 
   // poll(2) keeps everything it looks at open: a socket that is closed meanwhile would go on

@@ -147,6 +147,37 @@ TEST_CASE("engine: an error that a send took is not told as the end") {
   CHECK(Turn(&fake).empty());
 }
 
+TEST_CASE("engine: a watched descriptor is told of in each poll that finds it ready") {
+  EngineOnFake fake(TakeAll);
+  const int foreign = TheSystem().Open();
+  REQUIRE(fake.engine.Watch(foreign, READY_READ) == 0);
+  const uint32_t generation = fake.control(CTL_RESULT_GENERATION);
+  TheSystem().Tell(foreign, READY_READ | READY_WRITE | READY_HANGUP);
+  const std::vector<Outcome> outcomes = Turn(&fake);
+  REQUIRE(outcomes.size() == 1);
+  CHECK(outcomes[0].kind == CQ_READY);
+  CHECK(outcomes[0].index == static_cast<uint32_t>(foreign));
+  CHECK(outcomes[0].generation == generation);
+  CHECK(outcomes[0].result == READY_READ);
+  // What was told of the watch before is not told of the next.
+  TheSystem().Tell(foreign, READY_READ);
+  CHECK(fake.engine.Watch(foreign, 0) == 0);
+  REQUIRE(fake.engine.Watch(foreign, READY_READ) == 0);
+  CHECK(fake.control(CTL_RESULT_GENERATION) != generation);
+  CHECK(Turn(&fake).empty());
+  fake.engine.Watch(foreign, 0);
+  TheSystem().Close(foreign);
+}
+
+TEST_CASE("engine: its own descriptors are not watched for others") {
+  EngineOnFake fake(TakeAll);
+  const Connection connection = Connected(&fake);
+  CHECK(fake.engine.Watch(kFirst, READY_READ) == -EEXIST);
+  CHECK(fake.engine.Watch(kFirst, 0) == -EEXIST);
+  fake.Submit(OP_CLOSE, connection.index, connection.generation);
+  Turn(&fake);
+}
+
 TEST_CASE("engine: sockets that always have more do not starve those behind them") {
   // Every receive comes back full, so that the slabs are used up again and again.
   EngineOnFake fake(TakeAll);

@@ -24,7 +24,10 @@ class FakePoller final : public Poller {
   void Arm(int fd, uint64_t token, uint32_t) override {
     if (token != 0) TheSystem().Require(fd);
   }
-  int32_t Watch(int, uint64_t, uint32_t) override { return -ENOSYS; }
+  int32_t Watch(int fd, uint64_t token, uint32_t) override {
+    TheSystem().Watch(fd, token);
+    return 0;
+  }
   void Remove(int fd) override { TheSystem().Unwatch(fd); }
   int32_t Wait(Event* events, uint32_t capacity, int32_t) override {
     return static_cast<int32_t>(TheSystem().Wait(events, capacity));
@@ -71,9 +74,13 @@ void FakeSystem::Close(int fd) {
   free_.push_back(fd);
 }
 
-void FakeSystem::Require(int fd) const {
+bool FakeSystem::IsOpen(int fd) const {
   const auto place = static_cast<size_t>(fd - kFirst);
-  if (fd < kFirst || place >= descriptors_.size() || !descriptors_[place].is_open) abort();
+  return fd >= kFirst && place < descriptors_.size() && descriptors_[place].is_open;
+}
+
+void FakeSystem::Require(int fd) const {
+  if (!IsOpen(fd)) abort();
 }
 
 int FakeSystem::Accept() {

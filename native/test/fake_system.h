@@ -24,6 +24,7 @@ class FakeSystem {
 
   int Open();
   void Close(int fd);
+  bool IsOpen(int fd) const;
   // The program ends unless it is open.
   void Require(int fd) const;
   size_t open_count() const { return open_count_; }

@@ -20,6 +20,8 @@ export class Completions {
   readonly #push: (handle: Handle) => void;
   readonly #targets: (CompletionTarget | undefined)[] = [];
   readonly #mailboxes = new Set<() => void>();
+  /** Foreign descriptors that are watched. */
+  readonly watches = new Map<number, CompletionTarget>();
 
   /** `push` makes a handle ready. */
   constructor(rings: Rings, wheel: WheelTimers, push: (handle: Handle) => void) {
@@ -46,6 +48,7 @@ export class Completions {
   /** Tells every target that it is closed: native will report no more. */
   close(): void {
     for (const target of this.#targets) target?.complete(abi.CQ_CLOSED, 0, 0, 0);
+    this.watches.clear();
     this.#mailboxes.clear();
   }
 
@@ -68,7 +71,7 @@ export class Completions {
       } else if (kind === abi.CQ_NOTIFY) {
         for (const collect of this.#mailboxes) collect();
       } else {
-        const target = this.#targets[index];
+        const target = kind === abi.CQ_READY ? this.watches.get(index) : this.#targets[index];
         if (target !== undefined && target.generation === generation) {
           target.complete(kind, results[entry + 3]!, words[entry + 4]!, words[entry + 5]!);
         } else if (kind === abi.CQ_ACCEPT && results[entry + 3]! >= 0) {

@@ -511,6 +511,11 @@ export class LoopCore implements BatchOwner {
     this.#clockWake?.arm();
   }
 
+  /** Foreign descriptors that are watched. @internal */
+  get _watches(): Map<number, CompletionTarget> {
+    return this.#completions.watches;
+  }
+
   // Memory for received bytes
 
   /** The slab a completion names. @internal */

@@ -117,6 +117,8 @@ export const enum abi {
   CQ_NOTIFY = 6,
   /** The last of a generation; result: 0, or -errno when written bytes were lost. */
   CQ_CLOSED = 7,
+  /** Index: a watched descriptor; result: 1 = readable, 2 = writable, or both. */
+  CQ_READY = 8,
   /** A receive may succeed; told once for each OP_RECEIVE_START with a = 1. */
   CQ_READABLE = 12,
 

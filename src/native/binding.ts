@@ -61,6 +61,11 @@ export interface NativeLoop {
   setNoDelay(index: number, generation: number, on: boolean): number;
   setKeepAlive(index: number, generation: number, on: boolean, delaySeconds: number): number;
   descriptor(index: number, generation: number): number;
+  /**
+   * Watches a descriptor of somebody else for WATCH_*, in place of what it was watched for; 0 ends that. Its
+   * generation is in CTL_RESULT_GENERATION, and CQ_READY tells of every poll that finds it ready.
+   */
+  watch(fd: number, interest: number): number;
   /** Comes before the next four; `threads` look-ups at a time. */
   openResolver(threads: number): void;
   /** Starts a look-up; when it is through, CQ_NOTIFY tells. */
@@ -92,6 +97,9 @@ export const LOOKUP_ALL = 64;
 export const LOOKUP_NAME_REQUIRED = 128;
 export const LOOKUP_DATAGRAM = 256;
 export const LOOKUP_SHORT_NAME = 512;
+
+export const WATCH_READ = 1;
+export const WATCH_WRITE = 2;
 
 export const SOCKET_NO_DELAY = 1;
 export const SOCKET_REUSE_PORT = 2;

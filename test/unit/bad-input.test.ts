@@ -208,6 +208,18 @@ row('EventLoop.wrap', 'promise', { types: [undefined, null, 5, 'text', {}, nothi
 options('EventLoop.wrap', ({ loop }, value) => loop.wrap(Promise.resolve(), value), {
   signal: { types: noSignals },
 });
+const noDescriptor = { types: noNumbers, ranges: [NaN, -1, 2 ** 31, 1.5, Infinity] };
+for (const method of ['addReader', 'addWriter'] as const) {
+  row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => {
+    loop[method](value, nothing);
+  });
+  row(`EventLoop.${method}`, 'callback', { types: noFunctions }, ({ loop }, value) => {
+    loop[method](0, value);
+  });
+}
+for (const method of ['removeReader', 'removeWriter', 'readable', 'writable', 'notifyClosing'] as const) {
+  row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => loop[method](value));
+}
 const ports = [NaN, -1, 65536, 1.5];
 const noFlags = { types: [null, 5, 'passive', {}, [5], [null]], ranges: [['']] };
 row('EventLoop.getAddrInfo', 'host', { types: [undefined, 5, {}, ['name']] }, ({ loop }, value) =>
