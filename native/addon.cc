@@ -362,6 +362,13 @@ napi_value SetKeepAlive(napi_env env, napi_callback_info info) {
   return call.Int(fd < 0 ? fd : SocketSetKeepAlive(fd, call.Bool(2), call.Uint(3)));
 }
 
+// adopt(fd, adoption)
+napi_value AdoptForeign(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(call.instance->engine.AdoptForeign(static_cast<int>(call.Uint(0)), call.Uint(1)));
+}
+
 // watch(fd, interest) -> 0 or -errno
 napi_value Watch(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -538,6 +545,7 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"address", nullptr, Address, nullptr, nullptr, nullptr, napi_default, raw},
       {"setNoDelay", nullptr, SetNoDelay, nullptr, nullptr, nullptr, napi_default, raw},
       {"setKeepAlive", nullptr, SetKeepAlive, nullptr, nullptr, nullptr, napi_default, raw},
+      {"adopt", nullptr, AdoptForeign, nullptr, nullptr, nullptr, napi_default, raw},
       {"watch", nullptr, Watch, nullptr, nullptr, nullptr, napi_default, raw},
       {"descriptor", nullptr, Descriptor, nullptr, nullptr, nullptr, napi_default, raw},
       {"openResolver", nullptr, OpenResolver, nullptr, nullptr, nullptr, napi_default, raw},

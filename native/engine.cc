@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "clock.h"
+#include "sys/descriptor.h"
 
 namespace evloop {
 
@@ -95,7 +96,10 @@ int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket**
   socket->is_connected = role == SocketRole::kStream;
   socket->receive_size = kSmallReceive;
   const int32_t status = poller_->Add(fd, Token(socket));
-  if (status < 0) {
+  if (status == -EPERM) {
+    // A device that never makes anybody wait, such as /dev/null.
+    socket->is_readable = true;
+  } else if (status < 0) {
     sockets_.Free(index);
     return status;
   }
@@ -164,6 +168,28 @@ int32_t Engine::Connect(const AddressText& to, const AddressText& from,
     socket->is_connected = false;
     Report(socket, 0);
   }
+  return static_cast<int32_t>(socket->index);
+}
+
+int32_t Engine::AdoptForeign(int fd, uint32_t adoption) {
+  if (!watches_.IsFree(fd)) return -EEXIST;
+  PeerAddress peer;
+  const bool is_pipe = (adoption & (ADOPT_READ_END | ADOPT_WRITE_END)) != 0;
+  int32_t status = is_pipe ? 0 : DescriptorCheckSocket(fd, &peer);
+  if (status < 0) return status;
+  const bool is_shared = (adoption & ADOPT_SHARED) != 0;
+  const int32_t own = is_shared ? DescriptorDuplicate(fd) : fd;
+  if (own < 0) return own;
+  Socket* socket;
+  status = Adopt(own, SocketRole::kStream, peer, &socket);
+  if (status < 0) {
+    if (is_shared) SocketClose(own, false);
+    return status;
+  }
+  socket->is_pipe = is_pipe;
+  socket->is_write_end = (adoption & ADOPT_WRITE_END) != 0;
+  // What is shared must not change for others: sockets are told in each call not to wait.
+  if (!is_shared) DescriptorPrepare(fd);
   return static_cast<int32_t>(socket->index);
 }
 
@@ -274,6 +300,18 @@ void Engine::StartTimer(const uint32_t* entry) {
 
 // Sends
 
+int32_t Engine::ReceiveFrom(const Socket* socket, uint8_t* into, size_t capacity) {
+  if (!socket->is_pipe) return SocketReceive(socket->fd, into, capacity);
+  if (!socket->is_write_end) return PipeReceive(socket->fd, into, capacity);
+  return socket->is_hung_up ? 0 : -EAGAIN;
+}
+
+int32_t Engine::SendTo(const Socket* socket, const Piece* pieces, uint32_t count) {
+  if (socket->is_pipe) return PipeSendPieces(socket->fd, pieces, count);
+  return count == 1 ? SocketSend(socket->fd, pieces[0].data, pieces[0].size)
+                    : SocketSendPieces(socket->fd, pieces, count);
+}
+
 void Engine::QueueSend(Socket* socket, uint32_t* entry, uint32_t position) {
   if (socket->has_failed || socket->wants_close) return;
   if (entry[kA] > kSendSlabBytes || entry[kB] > kSendSlabBytes - entry[kA]) {
@@ -322,8 +360,7 @@ void Engine::SendPieces(Socket* socket, const Piece* pieces, uint32_t count) {
   }
   size_t total = 0;
   for (uint32_t i = 0; i < count; i++) total += pieces[i].size;
-  int32_t sent = count == 1 ? SocketSend(socket->fd, pieces[0].data, pieces[0].size)
-                            : SocketSendPieces(socket->fd, pieces, count);
+  int32_t sent = SendTo(socket, pieces, count);
   if (sent == static_cast<int32_t>(total)) return;
   if (sent < 0) {
     if (sent != -EAGAIN) return FailSend(socket, sent);
@@ -360,8 +397,9 @@ void Engine::KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, siz
 }
 
 void Engine::SendBacklog(Socket* socket) {
-  const int32_t sent = SocketSend(socket->fd, socket->backlog + socket->backlog_sent,
-                                  socket->backlog_used - socket->backlog_sent);
+  const Piece rest = {socket->backlog + socket->backlog_sent,
+                      socket->backlog_used - socket->backlog_sent};
+  const int32_t sent = SendTo(socket, &rest, 1);
   if (sent < 0 && sent != -EAGAIN) return FailSend(socket, sent);
   if (sent > 0) socket->backlog_sent += static_cast<uint32_t>(sent);
   if (socket->backlog_sent < socket->backlog_used) {
@@ -402,7 +440,8 @@ int32_t Engine::SendNow(uint32_t index, uint32_t generation, const uint8_t* data
   if (socket->has_failed) return 0;
   int32_t sent = 0;
   if (socket->backlog_used == 0) {
-    sent = SocketSend(socket->fd, data, size);
+    const Piece piece = {data, size};
+    sent = SendTo(socket, &piece, 1);
     if (sent == static_cast<int32_t>(size)) return sent;
     if (sent < 0 && sent != -EAGAIN) {
       FailSend(socket, sent);
@@ -547,7 +586,7 @@ bool Engine::TellReadable(Socket* socket) {
 int32_t Engine::ReceiveInto(uint32_t index, uint32_t generation, uint8_t* into, size_t capacity) {
   Socket* socket = Find(index, generation);
   if (socket == nullptr) return -EBADF;
-  const int32_t received = SocketReceive(socket->fd, into, capacity);
+  const int32_t received = ReceiveFrom(socket, into, capacity);
   const bool is_short = received > 0 && static_cast<size_t>(received) < capacity;
   // As in Receive(): a short read has emptied the buffer, unless an end is behind it.
   if (received == -EAGAIN || (is_short && !socket->is_hung_up)) WaitForInput(socket);
@@ -563,7 +602,7 @@ bool Engine::Receive(Socket* socket) {
   if (!slabs_.Reserve(socket->receive_size, kReceiveMinimumBytes, &slot, &into, &available))
     return false;
   const uint32_t asked = available < socket->receive_size ? available : socket->receive_size;
-  const int32_t received = SocketReceive(socket->fd, into, asked);
+  const int32_t received = ReceiveFrom(socket, into, asked);
   if (received > 0) {
     const uint32_t size = static_cast<uint32_t>(received);
     const uint32_t offset = slabs_.Used(slot);

@@ -48,6 +48,8 @@ struct Socket {
   bool wants_writable = false;  // JS holds bytes and waits for room.
   bool has_failed = false;      // A send failed and was reported; later ones are dropped.
   bool has_report = false;      // `report` waits to be delivered.
+  bool is_pipe = false;         // Read and written by the calls of files.
+  bool is_write_end = false;    // Of a pipe: its end is that nobody reads any more.
   int32_t report = 0;  // Result of the next CQ_SEND or CQ_CONNECT; of CQ_CLOSED if it comes first.
   uint32_t receive_size = 0;  // Bytes asked for at the next receive; adapts to what arrives.
   uint32_t first_send = 0;    // Ring positions of this drain's sends, linked through the entries.
@@ -58,6 +60,9 @@ struct Socket {
   uint8_t* backlog = nullptr;  // malloc'd, owned.
   PeerAddress peer;
 };
+
+// One for each connection: what is rare is kept elsewhere.
+static_assert(sizeof(Socket) <= 88, "a socket must not grow");
 
 struct EngineMemory {
   uint32_t* control;
@@ -105,6 +110,8 @@ class Engine {
   // Takes over a descriptor that listens already; it stays the caller's when that fails.
   int32_t AdoptListener(int fd, const SocketOptions& options);
   int32_t Connect(const AddressText& to, const AddressText& from, const SocketOptions& options);
+  // Takes a descriptor of somebody else over, see Adoption; it stays theirs when this fails.
+  int32_t AdoptForeign(int fd, uint32_t adoption);
   // Sends by reference, after everything submitted before. Answers the bytes taken (0 = wait for
   // CQ_SEND), or -errno. Native keeps no pointer into `data`.
   int32_t SendNow(uint32_t index, uint32_t generation, const uint8_t* data, size_t size);
@@ -138,6 +145,8 @@ class Engine {
   void StartTimer(const uint32_t* entry);
   void QueueSend(Socket* socket, uint32_t* entry, uint32_t position);
   void SendQueued(Socket* socket);
+  static int32_t ReceiveFrom(const Socket* socket, uint8_t* into, size_t capacity);
+  static int32_t SendTo(const Socket* socket, const Piece* pieces, uint32_t count);
   void SendPieces(Socket* socket, const Piece* pieces, uint32_t count);
   void KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, size_t sent);
   void SendBacklog(Socket* socket);

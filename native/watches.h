@@ -27,7 +27,8 @@ class Watches {
   int32_t Set(Poller* poller, int fd, uint32_t interest, uint32_t* generation);
   // What of the event its watch asked for: READY_READ | READY_WRITE, 0 when nobody did.
   uint32_t Ready(const Event& event) const;
-  bool Has(int fd) const { return watches_.count(fd) != 0; }
+  // Neither watched nor owned.
+  bool IsFree(int fd) const { return watches_.count(fd) == 0 && !IsOwned(fd); }
 
   // The engine owns `fd` from now on. If it was watched, it had been closed without a word.
   void Claim(int fd);

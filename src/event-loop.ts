@@ -3,13 +3,16 @@ import { FatalError, InvalidStateError, invalidArgType } from './base/errors.js'
 import { validateFunction } from './base/validate.js';
 import { LoopCore, runningLoop, type LoopOptions } from './core/loop.js';
 import { openMailbox, type RemoteFunctions, type RemoteHandle } from './core/remote.js';
+import { adoptSocket, connectAccepted, connectPipe, streamPipe } from './io/adopt.js';
 import type { AddressAndPort, AddressInfo, AddressOptions, NameFlag, NameInfo } from './io/address-query.js';
 import type { ConnectOptions } from './io/connect-options.js';
 import { connectProtocol } from './io/connect.js';
+import type { StreamOptions } from './io/limits.js';
 import type { ListenOptions } from './io/listening.js';
 import { getAddrInfoOn, getNameInfoOn } from './io/names.js';
 import { startTransportTls, type AnyProtocol, type Transport } from './io/protocol.js';
 import { serveProtocols, type Server } from './io/server.js';
+import type { Stream } from './io/stream.js';
 import { addWatcher, notifyClosing, removeWatcher, waitUntilReady } from './io/watch.js';
 import type { StartTlsOptions } from './io/tls-options.js';
 import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
@@ -272,6 +275,127 @@ export class EventLoop extends LoopCore {
   createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();
     return serveProtocols(this, protocolFactory, options);
+  }
+
+  // Connections and pipes of others
+
+  /**
+   * A stream over a connected socket that was opened elsewhere: inherited from the parent process, accepted by
+   * systemd, half of a pair. From then on it is the stream's, which closes it; the socket is made non-blocking and
+   * close-on-exec.
+   *
+   * Suspends: never.
+   *
+   * @param fd - A stream socket, TCP or Unix. It stays the caller's when this throws.
+   * @param options - How the stream buffers.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws {@link SystemError} `ENOTSOCK`, `EPROTOTYPE`, `ENOTCONN`, `EBADF` - it is no connected stream socket.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - this loop uses or watches it already.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * ```ts
+   * async function greet(fd: number) {
+   *   const stream = loop.adoptSocket(fd);
+   *   await stream.send('hello\n');
+   *   await stream.close();
+   * }
+   * ```
+   * @source CPython 3.13 `asyncio.open_connection(sock=...)`
+   */
+  adoptSocket(fd: number, options: StreamOptions = {}): Stream {
+    this._checkOpen();
+    return adoptSocket(this, fd, options);
+  }
+
+  /**
+   * Tells a protocol of a connected socket that was opened elsewhere; as {@link adoptSocket}.
+   *
+   * Suspends: never.
+   *
+   * @param protocolFactory - Makes the protocol.
+   * @returns The transport and the protocol. Rejects where {@link adoptSocket} throws a SystemError, or with what the
+   *   factory threw.
+   * @throws As {@link adoptSocket}.
+   * @source CPython 3.13 `loop.connect_accepted_socket`
+   */
+  connectAcceptedSocket<P extends AnyProtocol>(
+    protocolFactory: () => P,
+    options: StreamOptions & { fd: number },
+  ): Future<[Transport, P]> {
+    this._checkOpen();
+    return connectAccepted(this, protocolFactory, options);
+  }
+
+  /**
+   * A stream that reads a pipe, or a device. From then on it is the stream's, which closes it; it is made
+   * non-blocking, also for others who share it.
+   *
+   * Suspends: never.
+   *
+   * @param fd - A pipe, FIFO, terminal, other character device, or socket. It stays the caller's when this throws.
+   * @param options - How the stream buffers.
+   * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
+   * @throws {@link SystemError} `EINVAL` - something else, such as a regular file.
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - this loop uses or watches it already.
+   * @throws {@link LoopClosedError} `ERR_LOOP_CLOSED` - the loop is closed.
+   * @example
+   * ```ts
+   * async function firstLine(fd: number) {
+   *   const pipe = loop.readPipe(fd);
+   *   console.log(String(await pipe.readLine()));
+   *   await pipe.close();
+   * }
+   * ```
+   * @source CPython 3.13 `loop.connect_read_pipe`
+   */
+  readPipe(fd: number, options: StreamOptions = {}): Stream {
+    this._checkOpen();
+    return streamPipe(this, fd, 'read', options);
+  }
+
+  /**
+   * A stream that writes a pipe, or a device; as {@link readPipe}. It closes by itself when nobody reads any more:
+   * with `EPIPE` if something was unsent.
+   *
+   * Suspends: never.
+   *
+   * @throws As {@link readPipe}.
+   * @source CPython 3.13 `loop.connect_write_pipe`
+   */
+  writePipe(fd: number, options: StreamOptions = {}): Stream {
+    this._checkOpen();
+    return streamPipe(this, fd, 'write', options);
+  }
+
+  /**
+   * Tells a protocol what comes through a pipe, or from a device; as {@link readPipe}.
+   *
+   * Suspends: never.
+   *
+   * @param protocolFactory - Makes the protocol.
+   * @returns The transport and the protocol. Rejects where {@link readPipe} throws a SystemError, or with what the
+   *   factory threw.
+   * @throws As {@link readPipe}.
+   * @source CPython 3.13 `loop.connect_read_pipe`
+   */
+  connectReadPipe<P extends AnyProtocol>(protocolFactory: () => P, fd: number): Future<[Transport, P]> {
+    this._checkOpen();
+    return connectPipe(this, protocolFactory, fd, 'read');
+  }
+
+  /**
+   * Tells a protocol of a pipe, or device, that it may write; as {@link writePipe}.
+   *
+   * Suspends: never.
+   *
+   * @param protocolFactory - Makes the protocol.
+   * @returns As {@link connectReadPipe}.
+   * @throws As {@link readPipe}.
+   * @source CPython 3.13 `loop.connect_write_pipe`
+   */
+  connectWritePipe<P extends AnyProtocol>(protocolFactory: () => P, fd: number): Future<[Transport, P]> {
+    this._checkOpen();
+    return connectPipe(this, protocolFactory, fd, 'write');
   }
 
   // Descriptors of others

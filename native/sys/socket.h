@@ -81,6 +81,8 @@ int32_t SocketSetCloseOnExec(int fd);
 int32_t SocketLocalAddress(int fd, AddressText* address);
 // The path of the other end of a Unix socket.
 int32_t SocketPeerPath(int fd, AddressText* address);
+// Who it is connected to; of Unix sockets nothing is told.
+int32_t SocketPeer(int fd, PeerAddress* peer);
 // -ENOTCONN when there is none.
 int32_t FormatPeer(const PeerAddress& peer, AddressText* address);
 

@@ -265,11 +265,11 @@ int32_t SocketConnectResult(int fd) {
 }
 
 int32_t SocketReceive(int fd, uint8_t* into, size_t capacity) {
-  return Transfer([=] { return recv(fd, into, Clamp(capacity), 0); });
+  return Transfer([=] { return recv(fd, into, Clamp(capacity), MSG_DONTWAIT); });
 }
 
 int32_t SocketSend(int fd, const uint8_t* data, size_t size) {
-  return Transfer([=] { return send(fd, data, Clamp(size), MSG_NOSIGNAL); });
+  return Transfer([=] { return send(fd, data, Clamp(size), MSG_NOSIGNAL | MSG_DONTWAIT); });
 }
 
 int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
@@ -281,7 +281,7 @@ int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
   msghdr message = {};
   message.msg_iov = vectors;
   message.msg_iovlen = count;
-  return Transfer([&] { return sendmsg(fd, &message, MSG_NOSIGNAL); });
+  return Transfer([&] { return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
 }
 
 int32_t SocketSendFile(int fd, int file, uint64_t offset, size_t count) {
@@ -329,6 +329,14 @@ int32_t SocketPeerPath(int fd, AddressText* address) {
   Address from;
   from.size = sizeof(from.storage);
   return getpeername(fd, from.pointer(), &from.size) == 0 ? Format(from, address) : -errno;
+}
+
+int32_t SocketPeer(int fd, PeerAddress* peer) {
+  sockaddr_storage from = {};
+  socklen_t size = sizeof(from);
+  if (getpeername(fd, reinterpret_cast<sockaddr*>(&from), &size) != 0) return -errno;
+  *peer = Compact(from);
+  return 0;
 }
 
 int32_t FormatPeer(const PeerAddress& peer, AddressText* address) {

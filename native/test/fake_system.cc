@@ -5,6 +5,7 @@
 #include <cstring>
 #include <new>
 
+#include "sys/descriptor.h"
 #include "sys/socket.h"
 
 namespace evloop {
@@ -183,6 +184,24 @@ int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
     size += pieces[i].size;
   }
   return Transfer(fd, size);
+}
+
+// sys/descriptor.h
+
+int32_t DescriptorCheckSocket(int fd, PeerAddress*) { return TheSystem().IsOpen(fd) ? 0 : -EBADF; }
+int32_t DescriptorDuplicate(int fd) {
+  TheSystem().Require(fd);
+  return TheSystem().Open();
+}
+int32_t DescriptorPrepare(int fd) {
+  TheSystem().Require(fd);
+  return 0;
+}
+int32_t PipeReceive(int fd, uint8_t* into, size_t capacity) {
+  return SocketReceive(fd, into, capacity);
+}
+int32_t PipeSendPieces(int fd, const Piece* pieces, uint32_t count) {
+  return SocketSendPieces(fd, pieces, count);
 }
 
 int32_t SocketSendFile(int fd, int, uint64_t, size_t count) { return Transfer(fd, count); }

@@ -375,8 +375,13 @@ export class Endpoint implements CompletionTarget {
     }
     this.#reception = RECEIVE_NOTHING;
     this.#isEnded = true;
-    if (result === 0) this.#sink.onEnd();
+    if (result === 0) this._onEnd();
     else this.#fail(systemError(result, 'recv'));
+  }
+
+  /** The peer sends no more. @internal */
+  protected _onEnd(): void {
+    this.#sink.onEnd();
   }
 
   #onReadable(): void {

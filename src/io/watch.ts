@@ -81,8 +81,8 @@ type Direction = 'reader' | 'writer';
 const MAX_DESCRIPTOR = 2 ** 31 - 1;
 
 /** @internal */
-export function validateDescriptor(fd: number): void {
-  validateInteger('fd', fd, 0, MAX_DESCRIPTOR);
+export function validateDescriptor(fd: number, name = 'fd'): void {
+  validateInteger(name, fd, 0, MAX_DESCRIPTOR);
 }
 
 /** Puts a watcher in place of the one before, which is answered. */

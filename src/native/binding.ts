@@ -45,6 +45,8 @@ export interface NativeLoop {
     localAddress: string,
     localPort: number,
   ): number;
+  /** Takes a descriptor over as ADOPT_*; it stays the caller's when the answer is an error. */
+  adopt(fd: number, adoption: number): number;
   /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
   send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
   /** Receives into `bytes`: how many, 0 at the end, or -EAGAIN when there are none. */
@@ -100,6 +102,12 @@ export const LOOKUP_SHORT_NAME = 512;
 
 export const WATCH_READ = 1;
 export const WATCH_WRITE = 2;
+
+// native/sys/descriptor.h
+export const ADOPT_SOCKET = 0;
+export const ADOPT_READ_END = 1;
+export const ADOPT_WRITE_END = 2;
+export const ADOPT_SHARED = 4;
 
 export const SOCKET_NO_DELAY = 1;
 export const SOCKET_REUSE_PORT = 2;

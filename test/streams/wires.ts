@@ -4,11 +4,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EventLoop } from '../../src/event-loop.js';
 import type { StreamOptions } from '../../src/io/limits.js';
 import type { ConnectOptions } from '../../src/io/connect-options.js';
 import { connect, fromNodeSocket, listen, streamPair } from '../../src/io/open.js';
 import type { ListenOptions } from '../../src/io/listening.js';
 import type { Stream } from '../../src/io/stream.js';
+import { descriptors } from '../support/descriptors.js';
 
 /** Both ends of a connection. */
 export interface Ends {
@@ -129,6 +131,23 @@ const memory: Wire = {
   },
 };
 
+/** Two Unix sockets by the numbers of their descriptors. */
+const socketpair: Wire = {
+  name: 'socketpair',
+  isHalfOpen: true,
+  hasResets: false,
+  pieceSizeBytes: RECEIVE_SIZE_BYTES,
+  open: (options) => {
+    const loop = EventLoop.running();
+    const [one, other] = descriptors.socketPair();
+    return Promise.resolve({
+      one: loop.adoptSocket(one, options),
+      other: loop.adoptSocket(other, options),
+      close: () => undefined,
+    });
+  },
+};
+
 /** A Duplex over one stream, and a stream over that. */
 const duplexOfStream: Wire = {
   name: 'Duplex over TCP',
@@ -141,4 +160,13 @@ const duplexOfStream: Wire = {
   },
 };
 
-export const wires: readonly Wire[] = [tcp, tcp6, unix, abstractUnix, nodeNet, memory, duplexOfStream];
+export const wires: readonly Wire[] = [
+  tcp,
+  tcp6,
+  unix,
+  abstractUnix,
+  nodeNet,
+  memory,
+  socketpair,
+  duplexOfStream,
+];

@@ -220,6 +220,21 @@ for (const method of ['addReader', 'addWriter'] as const) {
 for (const method of ['removeReader', 'removeWriter', 'readable', 'writable', 'notifyClosing'] as const) {
   row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => loop[method](value));
 }
+for (const method of ['adoptSocket', 'readPipe', 'writePipe'] as const) {
+  row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => loop[method](value));
+}
+row('EventLoop.connectAcceptedSocket', 'protocolFactory', { types: noFunctions }, ({ loop }, value) =>
+  loop.connectAcceptedSocket(value, { fd: 0 }),
+);
+row('EventLoop.connectAcceptedSocket', 'options.fd', noDescriptor, ({ loop }, value) =>
+  loop.connectAcceptedSocket(() => ({}), { fd: value }),
+);
+for (const method of ['connectReadPipe', 'connectWritePipe'] as const) {
+  row(`EventLoop.${method}`, 'protocolFactory', { types: noFunctions }, ({ loop }, value) =>
+    loop[method](value, 0),
+  );
+  row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => loop[method](() => ({}), value));
+}
 const ports = [NaN, -1, 65536, 1.5];
 const noFlags = { types: [null, 5, 'passive', {}, [5], [null]], ranges: [['']] };
 row('EventLoop.getAddrInfo', 'host', { types: [undefined, 5, {}, ['name']] }, ({ loop }, value) =>
@@ -654,6 +669,17 @@ const connectOptions = {
   localPort: { types: noOptionalNumbers, ranges: [NaN, -1, 65536, 80.5] },
   path: { types: noOptionalStrings, ranges: ['', 'a\0b'] },
 };
+for (const method of ['adoptSocket', 'readPipe', 'writePipe'] as const) {
+  options(`EventLoop.${method}`, ({ loop }, value) => loop[method](0, value), bufferOptions);
+}
+options(
+  'EventLoop.connectAcceptedSocket',
+  ({ loop }, value) => loop.connectAcceptedSocket(() => ({}), value),
+  bufferOptions,
+);
+for (const method of ['stdin', 'stdout', 'stderr'] as const) {
+  options(method, (_, value) => evloop[method](value), bufferOptions);
+}
 const listenOptions = {
   ...tcpOptions,
   port: { types: noOptionalNumbers, ranges: [NaN, -1, 65536, 80.5] },
