@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "engine.h"
+#include "sys/descriptor.h"
 #include "test/fake_system.h"
 
 namespace evloop {
@@ -68,6 +69,7 @@ enum Step : uint8_t {
   kSendNow,
   kBacklog,
   kWatch,
+  kAdopt,
   kSetSlab,
   kClearSlab,
   kSteps,
@@ -87,6 +89,7 @@ class Run {
 
   void Go() {
     TheSystem().Reset(Decide, &input_);
+    foreign_ = TheSystem().Open();
     {
       Engine engine;
       if (engine.Open(PollerKind::kEpoll, {control_.data(), submissions_.data(),
@@ -98,6 +101,7 @@ class Run {
       engine.Drain();
       engine.Poll(64);
     }
+    TheSystem().Close(foreign_);
     if (TheSystem().open_count() != 0) abort();
   }
 
@@ -146,9 +150,18 @@ class Run {
         engine->Backlog(Index(), Generation());
         return;
       case kWatch: {
-        const int fd = 1000 + input_.Byte();
+        // Most often the foreign one.
+        const uint8_t choice = input_.Byte();
+        const int fd = choice < 128 ? foreign_ : 1000 + choice;
         if (TheSystem().IsOpen(fd)) engine->Watch(fd, input_.Byte() & 3U);
         return;
+      }
+      case kAdopt: {
+        const uint32_t adoption = input_.Byte() & 7U;
+        const int fd = TheSystem().Open();
+        const int32_t index = engine->AdoptForeign(fd, adoption);
+        if (index < 0 || (adoption & ADOPT_SHARED) != 0) TheSystem().Close(fd);
+        return Note(index);
       }
       case kSetSlab:
         return SetSlab(engine, input_.Byte() % kReceiveSlabCount);
@@ -239,6 +252,7 @@ class Run {
   }
 
   Input input_;
+  int foreign_ = -1;  // Open throughout, and not the engine's.
   // Kept from run to run: making them takes longer than a run.
   static inline std::vector<uint32_t> control_;
   static inline std::vector<uint32_t> submissions_;
