@@ -64,7 +64,8 @@ class EpollPoller final : public Poller {
       Remove(fd);
       return kOk;
     }
-    const uint32_t events = ((interest & READY_READ) != 0 ? EPOLLIN | EPOLLRDHUP | EPOLLPRI : 0u) |
+    // Urgent data would be told again and again: an ordinary read does not take it.
+    const uint32_t events = ((interest & READY_READ) != 0 ? EPOLLIN | EPOLLRDHUP : 0u) |
                             ((interest & READY_WRITE) != 0 ? EPOLLOUT : 0u);
     const int32_t status = Control(EPOLL_CTL_MOD, fd, events, token);
     return status == -ENOENT ? Control(EPOLL_CTL_ADD, fd, events, token) : status;

@@ -211,7 +211,11 @@ class PollPoller final : public Poller {
     const int fd = DescriptorAt(place);
     entries_[place].armed = armed;
     polled_[place].fd = armed != 0 ? fd : ~fd;
-    polled_[place].events = static_cast<short>(((armed & READY_READ) != 0 ? kReadEvents : 0) |
+    // Urgent data would be told of a watched one again and again: an ordinary read does not take
+    // it.
+    const short read_events =
+        entries_[place].is_level_watched ? kReadEvents & ~POLLPRI : kReadEvents;
+    polled_[place].events = static_cast<short>(((armed & READY_READ) != 0 ? read_events : 0) |
                                                ((armed & READY_WRITE) != 0 ? POLLOUT : 0));
   }
 

@@ -472,6 +472,26 @@ TEST_CASE_TEMPLATE("poller: a foreign descriptor is told as long as it is ready"
   CHECK(fixture.WaitCount() == 0);
 }
 
+TEST_CASE_TEMPLATE("poller: urgent data alone does not make a foreign descriptor ready", Kind,
+                   Epoll, Poll) {
+  Fixture fixture(Kind::kKind);
+  Pair pair = TcpPair();
+  CHECK(fixture.poller->Watch(pair.ours, kToken, READY_READ) == 0);
+  CHECK(send(pair.theirs, "!", 1, MSG_OOB) == 1);
+  CHECK(fixture.WaitCount() == 0);
+  Fill(pair.theirs, 1);
+  CHECK(fixture.Ready(kToken) == READY_READ);
+  fixture.poller->Remove(pair.ours);
+}
+
+TEST_CASE_TEMPLATE("poller: a foreign file is refused", Kind, Epoll, Poll) {
+  Fixture fixture(Kind::kKind);
+  Fd file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  Fd directory(open("/", O_RDONLY | O_CLOEXEC));
+  CHECK(fixture.poller->Watch(file, kToken, READY_READ) == -EPERM);
+  CHECK(fixture.poller->Watch(directory, kToken, READY_WRITE) == -EPERM);
+}
+
 TEST_CASE_TEMPLATE("poller: a wait is never early, even when signals arrive", Kind, Epoll, Poll) {
   Fixture fixture(Kind::kKind);
   struct sigaction action = {};

@@ -1,5 +1,6 @@
 // Connections and pipes that somebody else has opened, by the number of their descriptor.
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
+import { constants as os } from 'node:os';
 import { InvalidStateError, SystemError, systemError } from '../base/errors.js';
 import { validateFunction, validateObject } from '../base/validate.js';
 import { captureContext } from '../core/context.js';
@@ -66,7 +67,7 @@ type End = typeof ADOPT_READ_END | typeof ADOPT_WRITE_END;
 function checkPipe(status: Stats, fd: number): void {
   if (status.isFIFO() || status.isSocket() || status.isCharacterDevice()) return;
   throw new SystemError(
-    -22,
+    -os.errno.EINVAL,
     'adopt',
     {},
     `only pipes, sockets and character devices can be streamed, regular files are always ready (descriptor ${String(fd)})`,

@@ -169,7 +169,7 @@ describe('callbacks', () => {
       async (loop) => {
         let fd = -1;
         const server = await listen(async (stream: Stream) => await stream.close(), { host: '127.0.0.1' });
-        const stream = await connect({ host: '127.0.0.1', port: server.addresses[0]!.port });
+        const stream = await connect({ host: '127.0.0.1', port: server.port });
         for (let n = 3; n < 1000; n++) {
           try {
             loop.addReader(n, () => undefined);
@@ -265,7 +265,7 @@ describe('fd reuse', () => {
       closeSync(one);
       closeSync(other);
       const server = await listen(async (stream: Stream) => await stream.close(), { host: '127.0.0.1' });
-      const stream = await connect({ host: '127.0.0.1', port: server.addresses[0]!.port });
+      const stream = await connect({ host: '127.0.0.1', port: server.port });
       expect(String(await stream.read())).toBe('');
       await stream.close();
       await server.close();
