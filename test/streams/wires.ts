@@ -6,10 +6,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EventLoop } from '../../src/event-loop.js';
 import type { StreamOptions } from '../../src/io/limits.js';
-import type { ConnectOptions } from '../../src/io/connect-options.js';
+import type { ConnectOptions, TlsConnectOptions } from '../../src/io/connect-options.js';
 import { connect, fromNodeSocket, listen, streamPair } from '../../src/io/open.js';
 import type { ListenOptions } from '../../src/io/listening.js';
 import type { Stream } from '../../src/io/stream.js';
+import { makeCertificate, type Certificate } from '../support/certificates.js';
 import { descriptors } from '../support/descriptors.js';
 
 /** Both ends of a connection. */
@@ -33,10 +34,15 @@ export interface Wire {
 
 const HOST = '127.0.0.1';
 let names = 0;
+let certificate: Certificate | null = null;
 const RECEIVE_SIZE_BYTES = 262_144;
 
 /** A connection to a server of ours. */
-export async function served(where: ListenOptions, options: StreamOptions): Promise<Ends> {
+export async function served(
+  where: ListenOptions,
+  options: StreamOptions,
+  client: TlsConnectOptions = {},
+): Promise<Ends> {
   let onStream: (stream: Stream) => void;
   const accepted = new Promise<Stream>((resolve) => {
     onStream = resolve;
@@ -51,7 +57,7 @@ export async function served(where: ListenOptions, options: StreamOptions): Prom
   const address = server.addresses[0]!;
   const to: ConnectOptions =
     address.family === 'Unix' ? { path: address.path } : { host: address.address, port: address.port };
-  const one = await connect({ ...to, ...options });
+  const one = await connect({ ...to, ...options, ...client });
   return { one, other: await accepted, close: async () => await server.close() };
 }
 
@@ -91,6 +97,16 @@ const abstractUnix: Wire = {
   name: 'abstract Unix socket',
   hasResets: false,
   open: (options) => served({ path: `\0evloop-${String(process.pid)}-${String(names++)}` }, options),
+};
+
+const tls: Wire = {
+  ...tcp,
+  name: 'TLS',
+  isHalfOpen: false,
+  open: (options) => {
+    certificate ??= makeCertificate('localhost');
+    return served({ host: HOST, tls: certificate }, options, { tls: { ca: certificate.cert } });
+  },
 };
 
 /** The reference: the same body over sockets that are not ours. */
@@ -165,6 +181,7 @@ export const wires: readonly Wire[] = [
   tcp6,
   unix,
   abstractUnix,
+  tls,
   nodeNet,
   memory,
   socketpair,
