@@ -2,6 +2,8 @@
 //
 //   node examples/echo-server.mjs HOST PORT [--form generator|async|protocol]
 //
+// A HOST that begins with a slash is the path of a Unix socket; the port is of no consequence then.
+//
 // The three forms do the same. Generators are the cheapest coroutines, async functions the most
 // familiar ones, and a protocol is told by callbacks. Ctrl-C ends the server.
 import process from 'node:process';
@@ -76,7 +78,8 @@ function* serve(form, options) {
   for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => stopped.setResultUnlessDone());
 
   const [address] = server.addresses;
-  console.log(`listening on ${address?.address}:${address?.port}`);
+  const place = address?.family === 'Unix' ? address.path : `${address?.address}:${address?.port}`;
+  console.log(`listening on ${place}`);
   yield* stopped;
 
   server.close();
@@ -95,5 +98,6 @@ if (host === undefined || port === undefined || !Object.hasOwn(forms, form)) {
   console.error('usage: echo-server.mjs HOST PORT [--form generator|async|protocol]');
   process.exitCode = 2;
 } else {
-  await run(serve(/** @type {keyof typeof forms} */ (form), { host, port: Number(port) }));
+  const where = host.startsWith('/') ? { path: host } : { host, port: Number(port) };
+  await run(serve(/** @type {keyof typeof forms} */ (form), where));
 }

@@ -59,6 +59,36 @@ function servers(load, toMetrics) {
   ];
 }
 
+/** The servers that listen on Unix sockets as well. */
+function unixServers() {
+  /** @param {Settings} settings */
+  const load = ({ warmup = 0, seconds = 0 }) => ({ connections: 50, warmup, seconds });
+  /** @param {LoadResult} result */
+  const toMetrics = ({ answers, serverSeconds, perSecond, p50Us }) => ({
+    cpu: (serverSeconds / answers) * 1e6,
+    rate: perSecond,
+    p50: p50Us,
+  });
+  /**
+   * @param {string} name
+   * @param {(host: string, port: number) => readonly string[]} command
+   */
+  const contender = (name, command) => serverContender(name, command, load, toMetrics, { isUnix: true });
+  const fixed =
+    (/** @type {readonly string[]} */ words) => (/** @type {string} */ host, /** @type {number} */ port) => [
+      ...words,
+      host,
+      String(port),
+    ];
+  return [
+    contender('evloop generator', evloop('generator')),
+    contender('evloop async', evloop('async')),
+    contender('evloop protocol', evloop('protocol')),
+    contender('C epoll', fixed([compileC('echo-epoll.c')])),
+    contender('node:net', fixed([process.execPath, rival('echo-net.mjs')])),
+  ];
+}
+
 const cpuPerTrip = { title: 'CPU per round trip', unit: 'µs', digits: 2 };
 const latency = { title: 'p50', unit: 'µs', digits: 1 };
 const tail = { title: 'p99', unit: 'µs', digits: 1 };
@@ -104,6 +134,18 @@ export const tables = [
           cpu: (serverSeconds / answers) * 1e6,
         }),
       ),
+  },
+  {
+    id: 'echo/unix',
+    title: 'Echo over Unix sockets, 50 connections x 64 B',
+    metrics: {
+      cpu: cpuPerTrip,
+      rate: { title: 'round trips', unit: '/s', better: 'higher', digits: 0 },
+      p50: latency,
+    },
+    settings: { rounds: 7, warmup: 1.5, seconds: 4 },
+    quick: { rounds: 3, warmup: 1, seconds: 1.5 },
+    contenders: () => unixServers(),
   },
   {
     id: 'echo/10x200k',

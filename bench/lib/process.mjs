@@ -1,7 +1,10 @@
 // Child processes of the benchmarks: servers that stay, and programs that measure and end.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import net from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { compileC } from './compile.mjs';
@@ -11,6 +14,9 @@ const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 20_000;
 const STOP_TIMEOUT_MS = 3000;
 const PROGRAM_TIMEOUT_MS = 300_000;
+
+// Unix sockets that were made, each with a name of its own.
+let sockets = 0;
 
 /** @type {Set<import('node:child_process').ChildProcess>} */
 const children = new Set();
@@ -38,9 +44,9 @@ async function freePort() {
   return port;
 }
 
-/** @param {number} port */
-async function isListening(port) {
-  const socket = net.connect(port, HOST);
+/** @param {net.NetConnectOpts} where */
+async function isListening(where) {
+  const socket = net.connect(where);
   try {
     await once(socket, 'connect');
     return true;
@@ -57,7 +63,8 @@ async function isListening(port) {
  * @typedef {object} RunningServer
  * @property {import('node:child_process').ChildProcess} child
  * @property {number} pid
- * @property {number} port
+ * @property {string} host an address, or the path of a Unix socket
+ * @property {number} port 0 with a path
  * @property {() => Promise<void>} stop
  */
 
@@ -65,12 +72,14 @@ async function isListening(port) {
  * Starts a server on the server's processor and waits until it listens.
  *
  * @param {(host: string, port: number) => readonly string[]} command
- * @param {{ hasChannel?: boolean }} [options] `hasChannel`: the server speaks over `process.send`
+ * @param {{ hasChannel?: boolean, isUnix?: boolean }} [options] `hasChannel`: the server speaks over `process.send`;
+ *   `isUnix`: it listens on a Unix socket
  * @returns {Promise<RunningServer>}
  */
-export async function startServer(command, { hasChannel = false } = {}) {
-  const port = await freePort();
-  const [program, args] = pinned(SERVER_CPU, command(HOST, port));
+export async function startServer(command, { hasChannel = false, isUnix = false } = {}) {
+  const host = isUnix ? path.join(tmpdir(), `evloop-bench-${process.pid}-${sockets++}`) : HOST;
+  const port = isUnix ? 0 : await freePort();
+  const [program, args] = pinned(SERVER_CPU, command(host, port));
   const child = spawn(program, args, {
     stdio: hasChannel ? ['ignore', 'ignore', 'inherit', 'ipc'] : ['ignore', 'ignore', 'inherit'],
   });
@@ -79,7 +88,7 @@ export async function startServer(command, { hasChannel = false } = {}) {
   if (pid === undefined) throw new Error(`cannot start ${program}`);
   const closed = once(child, 'close');
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await isListening(port))) {
+  while (!(await isListening(isUnix ? { path: host } : { host, port }))) {
     if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
     if (Date.now() > deadline) throw new Error(`${args.join(' ')} does not listen`);
     await delay(20);
@@ -89,8 +98,9 @@ export async function startServer(command, { hasChannel = false } = {}) {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await closed;
     clearTimeout(timer);
+    if (isUnix) rmSync(host, { force: true });
   };
-  return { child, pid, port, stop };
+  return { child, pid, host, port, stop };
 }
 
 /**
@@ -151,15 +161,15 @@ export async function runProgram(command, { cpu }) {
 /**
  * Loads a server from the other processor; rejects when a byte came back wrong or not at all.
  *
- * @param {{ pid: number, port: number }} server
+ * @param {{ pid: number, host?: string, port: number }} server
  * @param {LoadOptions} options
  * @returns {Promise<LoadResult>}
  */
-export async function runLoad({ pid, port }, { isProbe = false, ...options }) {
+export async function runLoad({ pid, host = HOST, port }, { isProbe = false, ...options }) {
   const args = Object.entries({ ...options, pid }).flatMap(([name, value]) =>
     value === false ? [] : value === true ? [`--${name}`] : [`--${name}`, String(value)],
   );
-  const program = [compileC('echo-load.c'), HOST, String(port), ...args];
+  const program = [compileC('echo-load.c'), host, String(port), ...args];
   const command = isProbe ? ['nice', '-n', '-20', ...program] : program;
   return /** @type {LoadResult} */ (await runProgram(command, { cpu: LOAD_CPU }));
 }

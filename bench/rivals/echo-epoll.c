@@ -1,4 +1,4 @@
-// What a TCP echo costs without any runtime: one thread, level-triggered epoll, one read and one
+// What an echo over TCP or a Unix socket costs without any runtime: one thread, level-triggered epoll, one read and one
 // write per readiness event. The other servers are measured against this one.
 //
 // usage: echo-epoll HOST PORT [lines]
@@ -16,6 +16,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { READ_BYTES = 65536, MAX_EVENTS = 1024, BACKLOG = 511 };
@@ -140,16 +141,29 @@ static void Read(Connection* connection) {
   }
 }
 
-static int Listen(const char* host, const char* port) {
-  int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+// A host that begins with a slash is the path of a Unix socket.
+static int BindTo(const char* host, const char* port) {
   int on = 1;
-  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
+  bool is_path = host[0] == '/';
+  int listener = socket(is_path ? AF_UNIX : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (listener < 0) Die("socket");
+  if (is_path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", host);
+    if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0) Die("bind");
+    return listener;
+  }
+  struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(port))};
   if (inet_pton(AF_INET, host, &address.sin_addr) != 1) Die("inet_pton");
   setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   // Accepted sockets inherit it.
   setsockopt(listener, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   if (bind(listener, (struct sockaddr*)&address, sizeof address) != 0) Die("bind");
+  return listener;
+}
+
+static int Listen(const char* host, const char* port) {
+  int listener = BindTo(host, port);
   if (listen(listener, BACKLOG) != 0) Die("listen");
   return listener;
 }

@@ -27,6 +27,7 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -63,7 +64,11 @@ typedef struct {
 } Usage;
 
 static struct {
-  struct sockaddr_in address;
+  union {
+    struct sockaddr any;
+    struct sockaddr_in internet;
+    struct sockaddr_un path;
+  } address;
   uint32_t connections;
   uint32_t idle;
   uint32_t pipeline;
@@ -271,12 +276,14 @@ static void BindSource(int fd, uint32_t number) {
 }
 
 static int Connect(uint32_t number) {
-  int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  bool is_path = options.address.any.sa_family == AF_UNIX;
+  int fd = socket(options.address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   int on = 1;
   if (fd < 0) Die("socket");
-  if (number >= CONNECTIONS_PER_ADDRESS) BindSource(fd, number);
-  setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  if (connect(fd, (struct sockaddr*)&options.address, sizeof options.address) != 0) Die("connect");
+  if (number >= CONNECTIONS_PER_ADDRESS && !is_path) BindSource(fd, number);
+  if (!is_path) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  socklen_t size = is_path ? sizeof options.address.path : sizeof options.address.internet;
+  if (connect(fd, &options.address.any, size) != 0) Die("connect");
   return fd;
 }
 
@@ -519,9 +526,16 @@ static void ParseOptions(int argc, char** argv) {
     fprintf(stderr, "usage: %s HOST PORT [options]\n", argv[0]);
     exit(2);
   }
-  options.address.sin_family = AF_INET;
-  options.address.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
-  if (inet_pton(AF_INET, argv[optind], &options.address.sin_addr) != 1) Die(argv[optind]);
+  const char* host = argv[optind];
+  // A host that begins with a slash is the path of a Unix socket.
+  if (host[0] == '/') {
+    options.address.path.sun_family = AF_UNIX;
+    snprintf(options.address.path.sun_path, sizeof options.address.path.sun_path, "%s", host);
+    return;
+  }
+  options.address.internet.sin_family = AF_INET;
+  options.address.internet.sin_port = htons((uint16_t)atoi(argv[optind + 1]));
+  if (inet_pton(AF_INET, host, &options.address.internet.sin_addr) != 1) Die(host);
 }
 
 int main(int argc, char** argv) {

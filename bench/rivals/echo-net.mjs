@@ -11,4 +11,4 @@ const server = net.createServer({ noDelay: true }, (socket) => {
   // A client that resets the connection is no reason to end.
   socket.on('error', () => socket.destroy());
 });
-server.listen({ host, port: Number(port) });
+server.listen(host?.startsWith('/') ? { path: host } : { host, port: Number(port) });
