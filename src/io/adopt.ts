@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, type Stats } from 'node:fs';
 import { constants as os } from 'node:os';
 import { InvalidStateError, SystemError, systemError } from '../base/errors.js';
-import { validateFunction, validateObject } from '../base/validate.js';
+import { validateDescriptor, validateFunction, validateObject } from '../base/validate.js';
 import { captureContext } from '../core/context.js';
 import type { LoopCore } from '../core/loop.js';
 import { abi } from '../native/abi.js';
@@ -19,7 +19,6 @@ import { Endpoint } from './endpoint.js';
 import { bufferLimits, validateStreamOptions, type StreamOptions } from './limits.js';
 import { makeProtocol, Transport, type AnyProtocol } from './protocol.js';
 import { Stream } from './stream.js';
-import { validateDescriptor } from './watch.js';
 
 /** The end of a pipe, or a device, that is read. */
 class ReadEnd extends Endpoint {
@@ -75,7 +74,7 @@ function checkPipe(status: Stats, fd: number): void {
 }
 
 function adoptPipe(loop: LoopCore, fd: number, end: End): Endpoint {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   const status = fstatSync(fd);
   checkPipe(status, fd);
   if (status.isSocket()) return endOf(loop, adopt(loop, fd, ADOPT_SOCKET), end);
@@ -109,7 +108,7 @@ function validate(options: StreamOptions): void {
 
 /** See `EventLoop.adoptSocket`. @internal */
 export function adoptSocket(loop: LoopCore, fd: number, options: StreamOptions): Stream {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   validate(options);
   return new Stream(adoptEndpoint(loop, fd), bufferLimits(options));
 }
@@ -144,7 +143,7 @@ export function connectAccepted<P extends AnyProtocol>(
 ): Future<[Transport, P]> {
   validateFunction('protocolFactory', factory);
   validate(options);
-  validateDescriptor(options.fd, 'options.fd');
+  validateDescriptor('options.fd', options.fd);
   return attach(loop, factory, options, () => adoptEndpoint(loop, options.fd));
 }
 
@@ -156,7 +155,7 @@ export function connectPipe<P extends AnyProtocol>(
   end: 'read' | 'write',
 ): Future<[Transport, P]> {
   validateFunction('protocolFactory', factory);
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   return attach(loop, factory, {}, () => adoptPipe(loop, fd, endNumber(end)));
 }
 

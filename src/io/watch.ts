@@ -3,7 +3,7 @@
 // One reader and one writer per descriptor, each of them a callback, told in every poll until the descriptor is
 // not ready any more, or a future that waits for the next time.
 import { ClosedResourceError, InvalidStateError, SystemError, systemError } from '../base/errors.js';
-import { refuseCoroutine, validateFunction, validateInteger } from '../base/validate.js';
+import { refuseCoroutine, validateDescriptor, validateFunction } from '../base/validate.js';
 import { captureContext, type ContextSnapshot } from '../core/context.js';
 import { CallbackHandle } from '../core/handle.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
@@ -78,13 +78,6 @@ class Watch implements CompletionTarget {
 
 type Direction = 'reader' | 'writer';
 
-const MAX_DESCRIPTOR = 2 ** 31 - 1;
-
-/** @internal */
-export function validateDescriptor(fd: number, name = 'fd'): void {
-  validateInteger(name, fd, 0, MAX_DESCRIPTOR);
-}
-
 /** Puts a watcher in place of the one before, which is answered. */
 function put(loop: LoopCore, fd: number, direction: Direction, watcher: Watcher): Watcher | null {
   const watches = loop._watches;
@@ -132,7 +125,7 @@ export function addWatcher(
   callback: (...args: never[]) => unknown,
   args: readonly unknown[],
 ): void {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   validateFunction('callback', callback);
   if (loop.debug) refuseCoroutine(callback);
   refuseWaiter(loop, fd, direction);
@@ -141,7 +134,7 @@ export function addWatcher(
 
 /** See `EventLoop.removeReader` and `removeWriter`. @internal */
 export function removeWatcher(loop: LoopCore, fd: number, direction: Direction): boolean {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   const watch = loop._watches.get(fd) as Watch | undefined;
   if (!(watch?.[direction] instanceof WatchHandle)) return false;
   take(loop, fd, direction)?._onRemoved();
@@ -150,7 +143,7 @@ export function removeWatcher(loop: LoopCore, fd: number, direction: Direction):
 
 /** See `EventLoop.readable` and `writable`. @internal */
 export function waitUntilReady(loop: LoopCore, fd: number, direction: Direction): Future<void> {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   refuseWaiter(loop, fd, direction);
   if ((loop._watches.get(fd) as Watch | undefined)?.[direction]) throw busy(fd, direction);
   const readiness = new Readiness(loop);
@@ -161,7 +154,7 @@ export function waitUntilReady(loop: LoopCore, fd: number, direction: Direction)
 
 /** See `EventLoop.notifyClosing`. @internal */
 export function notifyClosing(loop: LoopCore, fd: number): void {
-  validateDescriptor(fd);
+  validateDescriptor('fd', fd);
   for (const direction of ['reader', 'writer'] as const) {
     const watcher = take(loop, fd, direction);
     watcher?._onRemoved();
