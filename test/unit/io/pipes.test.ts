@@ -8,7 +8,6 @@ import { descriptors } from '../../support/descriptors.js';
 import { distUrl } from '../../support/dist.js';
 import { turns, withLoop } from '../../support/loop.js';
 
-const PIPES = 'pipe transports';
 const MORE_THAN_A_PIPE_TAKES = 300_000;
 
 async function withEventLoop(body: (loop: EventLoop) => unknown): Promise<void> {
@@ -16,7 +15,7 @@ async function withEventLoop(body: (loop: EventLoop) => unknown): Promise<void> 
 }
 
 describe('streams', () => {
-  test(`${PIPES}: what is written into one end is read from the other, in a generator task`, async () => {
+  test('pipe transports: what is written into one end is read from the other, in a generator task', async () => {
     await withEventLoop(async (loop) => {
       const [read, write] = descriptors.pipe();
       const [reader, writer] = [loop.readPipe(read), loop.writePipe(write)];
@@ -38,7 +37,7 @@ describe('streams', () => {
     });
   });
 
-  test(`${PIPES}: the same in an async function, and small writes in one turn keep their order`, async () => {
+  test('pipe transports: the same in an async function, and small writes in one turn keep their order', async () => {
     await withEventLoop(async (loop) => {
       const [read, write] = descriptors.pipe();
       const [reader, writer] = [loop.readPipe(read), loop.writePipe(write)];
@@ -53,7 +52,7 @@ describe('streams', () => {
     });
   });
 
-  test(`${PIPES}: the end that is read takes no writes`, async () => {
+  test('pipe transports: the end that is read takes no writes', async () => {
     await withEventLoop(async (loop) => {
       const [read, write] = descriptors.pipe();
       const reader = loop.readPipe(read);
@@ -64,7 +63,7 @@ describe('streams', () => {
     });
   });
 
-  test(`${PIPES}: a wait for bytes is cancelled without loss`, async () => {
+  test('pipe transports: a wait for bytes is cancelled without loss', async () => {
     await withEventLoop(async (loop) => {
       const [read, write] = descriptors.pipe();
       const reader = loop.readPipe(read);
@@ -79,7 +78,7 @@ describe('streams', () => {
     });
   });
 
-  test(`${PIPES}: a socket is one as well, and a device that is always ready`, async () => {
+  test('pipe transports: a socket is one as well, and a device that is always ready', async () => {
     await withEventLoop(async (loop) => {
       const [one, other] = descriptors.socketPair();
       const [reader, writer] = [loop.readPipe(one), loop.writePipe(other)];
@@ -99,7 +98,7 @@ describe('streams', () => {
     });
   });
 
-  test(`unsupported fds: a regular file and a directory are refused by pipes, and stay open`, async () => {
+  test('unsupported fds: a regular file and a directory are refused by pipes, and stay open', async () => {
     const directory = mkdtempSync(path.join(tmpdir(), 'evloop-pipes-'));
     const fds = [openSync(path.join(directory, 'file'), 'w+'), openSync(directory, 'r')];
     await withEventLoop(async (loop) => {
@@ -117,7 +116,7 @@ describe('streams', () => {
 });
 
 describe('protocols', () => {
-  test(`${PIPES}: connectReadPipe() tells of bytes and of the end`, async () => {
+  test('pipe transports: connectReadPipe() tells of bytes and of the end', async () => {
     await withEventLoop(async (loop) => {
       const [read, write] = descriptors.pipe();
       const events: string[] = [];
@@ -141,7 +140,7 @@ describe('protocols', () => {
     });
   });
 
-  test(`${PIPES}: connectWritePipe() pauses a protocol that writes too much`, async () => {
+  test('pipe transports: connectWritePipe() pauses a protocol that writes too much', async () => {
     await withEventLoop(async (loop) => {
       const [read, write] = descriptors.pipe();
       const events: string[] = [];

@@ -9,9 +9,6 @@ import type { Stream } from '../../../src/io/stream.js';
 import { descriptors } from '../../support/descriptors.js';
 import { leftovers, nodeTurn, turns, withLoop } from '../../support/loop.js';
 
-const CALLBACKS = 'readable/writable callback';
-const WAITS = 'await readiness';
-
 async function withPair(
   body: (loop: EventLoop, one: number, other: number) => unknown,
   make = descriptors.socketPair,
@@ -43,7 +40,7 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 describe('callbacks', () => {
-  test(`${CALLBACKS}: a reader is called with its arguments while there is something to read`, async () => {
+  test('readable/writable callback: a reader is called with its arguments while there is something to read', async () => {
     await withPair(async (loop, one, other) => {
       const calls: unknown[] = [];
       loop.addReader(one, (...args: unknown[]) => calls.push(args), 'a', 1);
@@ -62,7 +59,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: is queued once for each poll`, async () => {
+  test('readable/writable callback: is queued once for each poll', async () => {
     await withPair(async (loop, one, other) => {
       let calls = 0;
       writeSync(other, 'x');
@@ -74,7 +71,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: a second add replaces and cancels the first`, async () => {
+  test('readable/writable callback: a second add replaces and cancels the first', async () => {
     await withPair(async (loop, one, other) => {
       const calls: string[] = [];
       loop.addReader(one, () => calls.push('first'));
@@ -87,7 +84,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: removing inside of a batch prevents the other callback that is queued already`, async () => {
+  test('readable/writable callback: removing inside of a batch prevents the other callback that is queued already', async () => {
     await withPair(async (loop, one, other) => {
       const calls: string[] = [];
       writeSync(other, 'x');
@@ -105,7 +102,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: reader and writer of one descriptor are told in this order and removed separately`, async () => {
+  test('readable/writable callback: reader and writer of one descriptor are told in this order and removed separately', async () => {
     await withPair(async (loop, one, other) => {
       const calls: string[] = [];
       writeSync(other, 'x');
@@ -124,7 +121,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: a hang-up is told to both reader and writer`, async () => {
+  test('readable/writable callback: a hang-up is told to both reader and writer', async () => {
     await withPair(async (loop, one, other) => {
       const told = new Set<string>();
       closeSync(other);
@@ -136,7 +133,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: the writer of a pipe hears that its reader has gone`, async () => {
+  test('readable/writable callback: the writer of a pipe hears that its reader has gone', async () => {
     await withPair(async (loop, read, write) => {
       while (writeNonBlocking(write) > 0);
       let calls = 0;
@@ -149,7 +146,7 @@ describe('callbacks', () => {
     }, nonBlockingPipe);
   });
 
-  test(`${CALLBACKS}: what a callback throws goes to the exception handler, and the watch goes on`, async () => {
+  test('readable/writable callback: what a callback throws goes to the exception handler, and the watch goes on', async () => {
     await withPair(async (loop, one, other) => {
       const errors: unknown[] = [];
       loop.setExceptionHandler((_, { exception }) => errors.push(exception));
@@ -164,7 +161,7 @@ describe('callbacks', () => {
     });
   });
 
-  test(`${CALLBACKS}: a descriptor that a stream of this loop uses is refused`, async () => {
+  test('readable/writable callback: a descriptor that a stream of this loop uses is refused', async () => {
     await withLoop<EventLoop>(
       async (loop) => {
         let fd = -1;
@@ -190,7 +187,7 @@ describe('callbacks', () => {
     );
   });
 
-  test(`${CALLBACKS}: a watch counts as a reference of the loop`, async () => {
+  test('readable/writable callback: a watch counts as a reference of the loop', async () => {
     await withPair((loop, one) => {
       loop.addReader(one, () => undefined);
       loop.addWriter(one, () => undefined);
@@ -276,7 +273,7 @@ describe('fd reuse', () => {
 });
 
 describe('waits', () => {
-  test(`${WAITS}: readable() in a generator task and in an async function`, async () => {
+  test('await readiness: readable() in a generator task and in an async function', async () => {
     await withPair(async (loop, one, other) => {
       const generator = loop.createTask(function* wait() {
         yield* loop.readable(one);
@@ -296,7 +293,7 @@ describe('waits', () => {
     });
   });
 
-  test(`${WAITS}: cancelling ends the watch`, async () => {
+  test('await readiness: cancelling ends the watch', async () => {
     await withPair(async (loop, one, other) => {
       const task = loop.createTask(async () => await loop.readable(one));
       await turns(loop);
@@ -309,7 +306,7 @@ describe('waits', () => {
     });
   });
 
-  test(`${WAITS}: notifyClosing() wakes who waits and drops the callbacks`, async () => {
+  test('await readiness: notifyClosing() wakes who waits and drops the callbacks', async () => {
     await withPair(async (loop, one, other) => {
       const reader = loop.readable(one);
       let calls = 0;
@@ -324,7 +321,7 @@ describe('waits', () => {
     });
   });
 
-  test(`${WAITS}: a second one for the same direction is refused, and the first is unharmed`, async () => {
+  test('await readiness: a second one for the same direction is refused, and the first is unharmed', async () => {
     await withPair(async (loop, one, other) => {
       const first = loop.readable(one);
       expect(() => loop.readable(one)).toThrow(InvalidStateError);
@@ -339,7 +336,7 @@ describe('waits', () => {
     });
   });
 
-  test(`${WAITS}: a loop that is closed refuses`, () => {
+  test('await readiness: a loop that is closed refuses', () => {
     const loop = new EventLoop();
     loop.close();
     expect(() => loop.addReader(0, () => undefined)).toThrow(/closed/);
