@@ -322,6 +322,18 @@ napi_value SetSlab(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+// [family, address or path, port]
+napi_value ToArray(const Call& call, const AddressText& address) {
+  napi_value result;
+  napi_value text;
+  napi_create_array_with_length(call.env, 3, &result);
+  napi_create_string_utf8(call.env, address.text, address.size, &text);
+  napi_set_element(call.env, result, 0, call.Int(address.family));
+  napi_set_element(call.env, result, 1, text);
+  napi_set_element(call.env, result, 2, call.Int(address.port));
+  return result;
+}
+
 // address(index, generation, ofPeer) -> [family, address or path, port] or -errno
 napi_value Address(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -336,14 +348,7 @@ napi_value Address(napi_env env, napi_callback_info info) {
     if (status >= 0) status = SocketLocalAddress(status, &address);
   }
   if (status < 0) return call.Int(status);
-  napi_value result;
-  napi_value text;
-  napi_create_array_with_length(env, 3, &result);
-  napi_create_string_utf8(env, address.text, address.size, &text);
-  napi_set_element(env, result, 0, call.Int(address.family));
-  napi_set_element(env, result, 1, text);
-  napi_set_element(env, result, 2, call.Int(address.port));
-  return result;
+  return ToArray(call, address);
 }
 
 // setNoDelay(index, generation, on)
@@ -604,6 +609,97 @@ napi_value Seek(napi_env env, napi_callback_info info) {
   return call.Int(FileSeek(static_cast<int>(call.Uint(0)), call.Long(1)));
 }
 
+// Raw sockets: results are >= 0 or -errno.
+
+int Fd(const Call& call) { return static_cast<int>(call.Uint(0)); }
+
+// [result, address], or -errno; the address is undefined where there is none.
+napi_value WithAddress(const Call& call, int32_t result, const AddressText& address) {
+  if (result < 0) return call.Int(result);
+  List list(call);
+  list.Add(result);
+  if (address.family != kNoFamily) list.Add(ToArray(call, address));
+  return list.array();
+}
+
+// rawOpen(family, isDatagram)
+napi_value OpenRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(RawOpen(static_cast<AddressFamily>(call.Uint(0)), call.Bool(1)));
+}
+
+// rawPair(isDatagram) -> [fd, fd] or -errno
+napi_value PairRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  int fds[2];
+  const int32_t status = RawPair(call.Bool(0), fds);
+  if (status < 0) return call.Int(status);
+  List list(call);
+  list.Add(fds[0]);
+  list.Add(fds[1]);
+  return list.array();
+}
+
+// rawBind(fd, address, port, flags)
+napi_value BindRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(RawBind(Fd(call), call.Address(1, call.Uint(3))));
+}
+
+// rawListen(fd, backlog)
+napi_value ListenRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(RawListen(Fd(call), static_cast<int>(call.Uint(1))));
+}
+
+// rawAddress(fd) -> [family, address or path, port] or -errno
+napi_value AddressOfRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  AddressText address;
+  const int32_t status = SocketLocalAddress(Fd(call), &address);
+  return status < 0 ? call.Int(status) : ToArray(call, address);
+}
+
+// rawAccept(fd) -> [fd, address] or -errno
+napi_value AcceptRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  AddressText from;
+  const int32_t fd = RawAccept(Fd(call), &from);
+  return WithAddress(call, fd, from);
+}
+
+// rawConnect(fd, address, port, flags)
+napi_value ConnectRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(RawConnect(Fd(call), call.Address(1, call.Uint(3))));
+}
+
+// rawConnectResult(fd)
+napi_value ConnectResultOfRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(SocketConnectResult(Fd(call)));
+}
+
+// rawReceive(fd, bytes) -> [count, address] or -errno
+napi_value ReceiveRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  size_t size = 0;
+  uint8_t* into = call.Bytes(1, &size);
+  AddressText from;
+  const int32_t count = RawReceive(Fd(call), into, size, &from);
+  return WithAddress(call, count, from);
+}
+
+// rawSend(fd, bytes), or rawSend(fd, bytes, address, port, flags)
+napi_value SendRaw(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  size_t size = 0;
+  const uint8_t* data = call.Bytes(1, &size);
+  if (call.count == 2) return call.Int(RawSend(Fd(call), data, size, nullptr));
+  const AddressText to = call.Address(2, call.Uint(4));
+  return call.Int(RawSend(Fd(call), data, size, &to));
+}
+
 // now(): monotonic ms.
 napi_value Now(napi_env env, napi_callback_info /*info*/) {
   napi_value result = nullptr;
@@ -620,6 +716,17 @@ napi_value Init(napi_env env, napi_value exports) {
        nullptr},
       {"raise", nullptr, Raise, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"seek", nullptr, Seek, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawOpen", nullptr, OpenRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawPair", nullptr, PairRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawBind", nullptr, BindRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawListen", nullptr, ListenRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawAddress", nullptr, AddressOfRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawAccept", nullptr, AcceptRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawConnect", nullptr, ConnectRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawConnectResult", nullptr, ConnectResultOfRaw, nullptr, nullptr, nullptr, napi_enumerable,
+       nullptr},
+      {"rawReceive", nullptr, ReceiveRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"rawSend", nullptr, SendRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

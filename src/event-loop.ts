@@ -12,6 +12,7 @@ import type { ListenOptions } from './io/listening.js';
 import { getAddrInfoOn, getNameInfoOn } from './io/names.js';
 import { startTransportTls, type AnyProtocol, type Transport } from './io/protocol.js';
 import { serveProtocols, type Server } from './io/server.js';
+import { RawSockets } from './io/sock.js';
 import type { Stream } from './io/stream.js';
 import { addWatcher, notifyClosing, removeWatcher, waitUntilReady } from './io/watch.js';
 import type { StartTlsOptions } from './io/tls-options.js';
@@ -49,6 +50,8 @@ export interface SwallowedCancel {
  * @source CPython 3.13 asyncio/base_events.py `BaseEventLoop`
  */
 export class EventLoop extends LoopCore {
+  #sock: RawSockets | null = null;
+
   constructor(options?: LoopOptions) {
     super(options);
     taskRoom(this);
@@ -507,6 +510,23 @@ export class EventLoop extends LoopCore {
    */
   notifyClosing(fd: number): void {
     notifyClosing(this, fd);
+  }
+
+  /**
+   * System calls on sockets that are the caller's, which wait where the call would block.
+   *
+   * @example
+   * ```ts
+   * const [one, other] = loop.sock.pair();
+   * await loop.sock.sendAll(one, 'hello');
+   * console.log(String(await loop.sock.recv(other, 100)));
+   * loop.sock.close(one);
+   * loop.sock.close(other);
+   * ```
+   * @source CPython 3.13 `loop.sock_recv` and its like. Differs: numbers of descriptors in place of socket objects.
+   */
+  get sock(): RawSockets {
+    return (this.#sock ??= new RawSockets(this));
   }
 
   // Names

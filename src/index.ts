@@ -58,6 +58,7 @@ export { connect, fromNodeSocket, listen, nodeConnection, streamPair } from './i
 export { Transport, type AnyProtocol, type BufferedProtocol, type Protocol } from './io/protocol.js';
 export type { OpenFile, SendFileOptions } from './io/send-file.js';
 export { Server, type ConnectionHandler } from './io/server.js';
+export { RawSockets, type RawSocketOptions, type SocketTarget } from './io/sock.js';
 export { stderr, stdin, stdout } from './io/standard.js';
 export { Stream } from './io/stream.js';
 export type { TcpOptions } from './io/tcp-options.js';

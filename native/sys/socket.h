@@ -86,4 +86,21 @@ int32_t SocketPeer(int fd, PeerAddress* peer);
 // -ENOTCONN when there is none.
 int32_t FormatPeer(const PeerAddress& peer, AddressText* address);
 
+// Sockets that are the caller's, for JS alone; the engine knows nothing of them.
+
+// A datagram or stream socket of a family.
+int32_t RawOpen(AddressFamily family, bool is_datagram);
+// Two Unix sockets that are connected to each other.
+int32_t RawPair(bool is_datagram, int fds[2]);
+int32_t RawBind(int fd, const AddressText& at);
+int32_t RawListen(int fd, int backlog);
+// -EINVAL when the descriptor is blocking, in this and the next: they would hold up the thread.
+int32_t RawAccept(int fd, AddressText* from);
+// -EINPROGRESS when the outcome is still open; SocketConnectResult() then tells.
+int32_t RawConnect(int fd, const AddressText& to);
+// `from` keeps kNoFamily where the system names nobody.
+int32_t RawReceive(int fd, uint8_t* into, size_t capacity, AddressText* from);
+// `to` may be null: the peer it is connected to.
+int32_t RawSend(int fd, const uint8_t* data, size_t size, const AddressText* to);
+
 }  // namespace evloop

@@ -144,6 +144,12 @@ int32_t Transfer(Call call) {
 
 size_t Clamp(size_t size) { return size < kMaxTransfer ? size : kMaxTransfer; }
 
+int32_t CheckNonBlocking(int fd) {
+  const int flags = fcntl(fd, F_GETFL);
+  if (flags < 0) return -errno;
+  return (flags & O_NONBLOCK) != 0 ? 0 : -EINVAL;
+}
+
 // What is set before the first byte; accepted sockets inherit it, which saves calls for each of
 // them.
 int32_t Configure(int fd, const SocketOptions& options) {
@@ -343,6 +349,69 @@ int32_t FormatPeer(const PeerAddress& peer, AddressText* address) {
   if (peer.family == kNoFamily) return -ENOTCONN;
   address->port = peer.port;
   return FormatNumber(peer.family == kIPv4Family ? AF_INET : AF_INET6, peer.bytes, address);
+}
+
+int32_t RawOpen(AddressFamily family, bool is_datagram) {
+  const int domain = family == kUnixFamily ? AF_UNIX : family == kIPv4Family ? AF_INET : AF_INET6;
+  const int type = is_datagram ? SOCK_DGRAM : SOCK_STREAM;
+  const int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  return fd >= 0 ? fd : -errno;
+}
+
+int32_t RawPair(bool is_datagram, int fds[2]) {
+  const int type = is_datagram ? SOCK_DGRAM : SOCK_STREAM;
+  return socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : -errno;
+}
+
+int32_t RawBind(int fd, const AddressText& at) {
+  Address address;
+  const int32_t status = Parse(at, &address);
+  if (status != 0) return status;
+  return bind(fd, address.pointer(), address.size) == 0 ? 0 : -errno;
+}
+
+int32_t RawListen(int fd, int backlog) { return listen(fd, backlog) == 0 ? 0 : -errno; }
+
+int32_t RawAccept(int fd, AddressText* from) {
+  int32_t status = CheckNonBlocking(fd);
+  if (status != 0) return status;
+  Address address;
+  address.size = sizeof(address.storage);
+  status = Transfer(
+      [&] { return accept4(fd, address.pointer(), &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+  if (status >= 0) Format(address, from);
+  return status;
+}
+
+int32_t RawConnect(int fd, const AddressText& to) {
+  Address address;
+  int32_t status = CheckNonBlocking(fd);
+  if (status == 0) status = Parse(to, &address);
+  if (status != 0) return status;
+  if (connect(fd, address.pointer(), address.size) == 0) return 0;
+  // As in SocketConnect().
+  return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+int32_t RawReceive(int fd, uint8_t* into, size_t capacity, AddressText* from) {
+  Address address;
+  address.size = sizeof(address.storage);
+  const int32_t count = Transfer([&] {
+    return recvfrom(fd, into, Clamp(capacity), MSG_DONTWAIT, address.pointer(), &address.size);
+  });
+  if (count >= 0 && address.size > 0) Format(address, from);
+  return count;
+}
+
+int32_t RawSend(int fd, const uint8_t* data, size_t size, const AddressText* to) {
+  if (to == nullptr) return SocketSend(fd, data, size);
+  Address address;
+  const int32_t status = Parse(*to, &address);
+  if (status != 0) return status;
+  return Transfer([&] {
+    return sendto(fd, data, Clamp(size), MSG_NOSIGNAL | MSG_DONTWAIT, address.pointer(),
+                  address.size);
+  });
 }
 
 }  // namespace evloop

@@ -9,6 +9,9 @@ export interface SlotRef {
 /** [family, address or path, port]; FAMILY_UNIX, 4 or 6. */
 export type NativeAddress = readonly [number, string, number];
 
+/** [address or path, port, SOCKET_UNIX or 0]. */
+export type RawAddress = readonly [string, number, number];
+
 /** [host, service, family (4, 6 or 0), SOCKET_*, protocol, LOOKUP_*]. */
 export type AddressQuery = readonly [string | null, string | null, number, number, number, number];
 
@@ -140,6 +143,21 @@ export interface Binding {
   raise(error: unknown): void;
   /** Moves the position of a file. */
   seek(file: number, offset: number): number;
+  /** A non-blocking socket of FAMILY_UNIX, 4 or 6. */
+  rawOpen(family: number, isDatagram: boolean): number;
+  rawPair(isDatagram: boolean): [number, number] | number;
+  rawBind(fd: number, ...address: RawAddress): number;
+  rawListen(fd: number, backlog: number): number;
+  rawAddress(fd: number): NativeAddress | number;
+  /** The new descriptor and its peer. */
+  rawAccept(fd: number): [number, NativeAddress?] | number;
+  /** -EINPROGRESS while the outcome is open. */
+  rawConnect(fd: number, ...address: RawAddress): number;
+  rawConnectResult(fd: number): number;
+  /** How many bytes, and of whom. */
+  rawReceive(fd: number, bytes: Uint8Array): [number, NativeAddress?] | number;
+  /** How many were taken. */
+  rawSend(fd: number, bytes: Uint8Array, ...address: RawAddress | []): number;
   /** Monotonic milliseconds. */
   now(): number;
 }

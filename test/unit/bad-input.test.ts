@@ -220,6 +220,57 @@ for (const method of ['addReader', 'addWriter'] as const) {
 for (const method of ['removeReader', 'removeWriter', 'readable', 'writable', 'notifyClosing'] as const) {
   row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => loop[method](value));
 }
+const sockCalls = {
+  bind: [{ address: '::1', port: 0 }],
+  listen: [],
+  address: [],
+  close: [],
+  recv: [1],
+  recvInto: [new Uint8Array(1)],
+  recvFrom: [1],
+  recvFromInto: [new Uint8Array(1)],
+  sendAll: ['x'],
+  sendTo: ['x', { address: '::1', port: 1 }],
+  connect: [{ address: '::1', port: 1 }],
+  accept: [],
+};
+for (const [method, rest] of Object.entries(sockCalls)) {
+  row(`RawSockets.${method}`, 'fd', noDescriptor, ({ loop }, value) =>
+    (loop.sock as any)[method](value, ...rest),
+  );
+}
+for (const method of ['recv', 'recvFrom'] as const) {
+  const counts = { types: noNumbers, ranges: [NaN, -1, 1.5, 2 ** 31] };
+  row(`RawSockets.${method}`, 'count', counts, ({ loop }, value) => loop.sock[method](0, value));
+}
+for (const method of ['recvInto', 'recvFromInto'] as const) {
+  row(`RawSockets.${method}`, 'bytes', { types: [undefined, ...noObjects] }, ({ loop }, value) =>
+    loop.sock[method](0, value),
+  );
+}
+for (const method of ['bind', 'connect'] as const) {
+  const call: Call = ({ loop }, value) => loop.sock[method](0, value);
+  row(`RawSockets.${method}`, 'address', { types: [undefined, null, 5, 'text'] }, call);
+  row(`RawSockets.${method}`, 'address.path', { types: [5, null] }, (_, path) => call(_, { path }));
+  row(`RawSockets.${method}`, 'address.address', { types: [5, null], ranges: ['name'] }, (_, address) =>
+    call(_, { address, port: 0 }),
+  );
+  row(`RawSockets.${method}`, 'address.port', { types: noNumbers, ranges: [-1, 65536] }, (_, port) =>
+    call(_, { address: '::1', port }),
+  );
+}
+row('RawSockets.sendAll', 'data', { types: [undefined, null, 5, {}] }, ({ loop }, value) =>
+  loop.sock.sendAll(0, value),
+);
+row('RawSockets.listen', 'backlog', { types: [null, '5'], ranges: [-1, 1.5] }, ({ loop }, value) =>
+  loop.sock.listen(0, value),
+);
+row('RawSockets.create', 'options.family', { types: [null, 5], ranges: ['ipx'] }, ({ loop }, value) =>
+  loop.sock.create({ family: value }),
+);
+row('RawSockets.pair', 'type', { types: [null, 5], ranges: ['raw'] }, ({ loop }, value) =>
+  loop.sock.pair(value),
+);
 for (const method of ['adoptSocket', 'readPipe', 'writePipe'] as const) {
   row(`EventLoop.${method}`, 'fd', noDescriptor, ({ loop }, value) => loop[method](value));
 }
@@ -880,6 +931,7 @@ const takesEverything: Record<string, string> = {
   Handle: 'abstract; its subclasses are of the library',
   TimerHandle: 'made by callLater() and callAt()',
   Server: 'made by listen() and createServer()',
+  RawSockets: 'made by loop.sock',
   Stream: 'made by connect() and listen()',
   Transport: 'made by createConnection() and createServer()',
   'CapacityLimiter.acquire': 'any value is a borrower',
