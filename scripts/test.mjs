@@ -145,6 +145,7 @@ const suites = [
     start: counted('node', ['scripts/native-build.mjs', 'asan', '--run', 'native_engine_tests']),
   },
   { name: 'fuzz', isFull: true, start: counted('node', ['scripts/fuzz.mjs', '20']) },
+  { name: 'soak', isFull: true, start: counted('node', ['scripts/soak.mjs', '--seconds', '60']) },
   {
     name: 'native under ThreadSanitizer',
     isFull: true,
