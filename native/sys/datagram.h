@@ -1,0 +1,55 @@
+// native/sys/datagram.h - UDP on one platform: batches in both directions.
+//
+// Every function answers >= 0 or a negated errno (status.h). Descriptors are non-blocking and
+// close-on-exec. Addresses cross this seam in network order, so that no sockaddr leaves this room.
+// Sources: udp(7), recvmmsg(2), sendmmsg(2).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace evloop {
+
+struct DatagramAddress {
+  uint8_t bytes[16] = {};
+  uint32_t scope = 0;  // Interface of a link-local IPv6 address.
+  uint16_t port = 0;
+  uint8_t family = 0;  // 4, 6, or 0 for none.
+};
+
+enum DatagramFlags : uint32_t {
+  DATAGRAM_REUSE_PORT = 1,
+  DATAGRAM_BROADCAST = 2,
+  DATAGRAM_IPV6_ONLY = 4,
+};
+
+struct IncomingDatagram {
+  uint8_t* data;
+  size_t capacity;
+  // Filled in. With `segment` > 0 these are several datagrams of that size, the last may be
+  // shorter.
+  size_t size;
+  uint32_t segment;
+  bool is_truncated;
+  DatagramAddress from;
+};
+
+struct OutgoingDatagram {
+  const uint8_t* data;
+  size_t size;
+  const DatagramAddress* to;  // Null for a connected socket.
+};
+
+// Most entries that one call takes.
+constexpr uint32_t kDatagramBatch = 64;
+
+// Opens, binds and connects; `local` or `remote` of family 0 is left out, but not both of them.
+int32_t DatagramOpen(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags);
+// Lets the kernel hand over several datagrams of one sender as one. Fails where it cannot.
+int32_t DatagramCoalesce(int fd);
+// Fills entries in the order of arrival. Answers how many; -EAGAIN when nothing waits.
+int32_t DatagramReceive(int fd, IncomingDatagram* datagrams, uint32_t count);
+// Sends in order. Answers how many were taken, or what is wrong with the first.
+int32_t DatagramSend(int fd, const OutgoingDatagram* datagrams, uint32_t count);
+
+}  // namespace evloop

@@ -1,0 +1,226 @@
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "status.h"
+#include "sys/datagram.h"
+
+// Older headers lack them; kernels that lack them too refuse them.
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+namespace evloop {
+
+namespace {
+
+// What the kernel takes as one send to be cut: UDP_MAX_SEGMENTS, and the payload of an IPv4 packet.
+constexpr uint32_t kMaxSegments = 64;
+constexpr size_t kMaxSegmentedBytes = 65507;
+
+socklen_t ToSystem(const DatagramAddress& from, sockaddr_storage* storage) {
+  memset(storage, 0, sizeof(*storage));
+  if (from.family == 4) {
+    auto* v4 = reinterpret_cast<sockaddr_in*>(storage);
+    v4->sin_family = AF_INET;
+    v4->sin_port = htons(from.port);
+    memcpy(&v4->sin_addr, from.bytes, sizeof(v4->sin_addr));
+    return sizeof(*v4);
+  }
+  auto* v6 = reinterpret_cast<sockaddr_in6*>(storage);
+  v6->sin6_family = AF_INET6;
+  v6->sin6_port = htons(from.port);
+  v6->sin6_scope_id = from.scope;
+  memcpy(&v6->sin6_addr, from.bytes, sizeof(v6->sin6_addr));
+  return sizeof(*v6);
+}
+
+DatagramAddress FromSystemAddress(const sockaddr_storage& storage) {
+  DatagramAddress address;
+  if (storage.ss_family == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
+    memcpy(address.bytes, &v4->sin_addr, sizeof(v4->sin_addr));
+    address.port = ntohs(v4->sin_port);
+    address.family = 4;
+  } else if (storage.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+    memcpy(address.bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
+    address.port = ntohs(v6->sin6_port);
+    address.scope = v6->sin6_scope_id;
+    address.family = 6;
+  }
+  return address;
+}
+
+int32_t SetOption(int fd, int level, int name, int value) {
+  return FromSystem(setsockopt(fd, level, name, &value, sizeof(value)));
+}
+
+int32_t SetUp(int fd, const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags) {
+  int32_t status = 0;
+  if ((flags & DATAGRAM_REUSE_PORT) != 0) status = SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+  if (status >= 0 && (flags & DATAGRAM_BROADCAST) != 0) {
+    status = SetOption(fd, SOL_SOCKET, SO_BROADCAST, 1);
+  }
+  if (status >= 0 && (flags & DATAGRAM_IPV6_ONLY) != 0) {
+    status = SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
+  }
+  sockaddr_storage storage;
+  if (status >= 0 && local.family != 0) {
+    const socklen_t size = ToSystem(local, &storage);
+    status = FromSystem(bind(fd, reinterpret_cast<const sockaddr*>(&storage), size));
+  }
+  if (status >= 0 && remote.family != 0) {
+    const socklen_t size = ToSystem(remote, &storage);
+    status = FromSystem(connect(fd, reinterpret_cast<const sockaddr*>(&storage), size));
+  }
+  return status;
+}
+
+union Control {
+  cmsghdr align;
+  uint8_t bytes[CMSG_SPACE(sizeof(int))];
+};
+
+uint32_t SegmentOf(msghdr* message) {
+  for (cmsghdr* part = CMSG_FIRSTHDR(message); part != nullptr; part = CMSG_NXTHDR(message, part)) {
+    if (part->cmsg_level != IPPROTO_UDP || part->cmsg_type != UDP_GRO) continue;
+    int size;
+    memcpy(&size, CMSG_DATA(part), sizeof(size));
+    return static_cast<uint32_t>(size);
+  }
+  return 0;
+}
+
+void CutInto(uint16_t size, Control* control, msghdr* message) {
+  message->msg_control = control;
+  message->msg_controllen = CMSG_SPACE(sizeof(size));
+  cmsghdr* part = CMSG_FIRSTHDR(message);
+  part->cmsg_level = IPPROTO_UDP;
+  part->cmsg_type = UDP_SEGMENT;
+  part->cmsg_len = CMSG_LEN(sizeof(size));
+  memcpy(CMSG_DATA(part), &size, sizeof(size));
+}
+
+// By value: JS may name one address in many places.
+bool IsSame(const DatagramAddress* a, const DatagramAddress* b) {
+  if (a == b) return true;
+  if (a == nullptr || b == nullptr) return false;
+  return a->port == b->port && a->family == b->family && a->scope == b->scope &&
+         memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+}
+
+// How many datagrams from the first on can leave as one: of one size, the last may be shorter.
+uint32_t RunOf(const OutgoingDatagram* datagrams, uint32_t count) {
+  const size_t size = datagrams[0].size;
+  if (size == 0) return 1;
+  size_t total = size;
+  uint32_t run = 1;
+  while (run < count && run < kMaxSegments) {
+    const OutgoingDatagram& next = datagrams[run];
+    total += next.size;
+    if (next.size == 0 || next.size > size || total > kMaxSegmentedBytes) break;
+    if (!IsSame(next.to, datagrams[0].to)) break;
+    run++;
+    if (next.size < size) break;
+  }
+  return run;
+}
+
+int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may_join) {
+  mmsghdr messages[kDatagramBatch] = {};
+  iovec pieces[kDatagramBatch];
+  sockaddr_storage names[kDatagramBatch];
+  Control controls[kDatagramBatch] = {};
+  uint32_t runs[kDatagramBatch];
+  uint32_t used = 0;
+  for (uint32_t i = 0; i < count; used++) {
+    const uint32_t run = may_join ? RunOf(datagrams + i, count - i) : 1;
+    msghdr* message = &messages[used].msg_hdr;
+    for (uint32_t j = i; j < i + run; j++) {
+      pieces[j] = {const_cast<uint8_t*>(datagrams[j].data), datagrams[j].size};
+    }
+    message->msg_iov = pieces + i;
+    message->msg_iovlen = run;
+    if (datagrams[i].to != nullptr) {
+      message->msg_name = &names[used];
+      message->msg_namelen = ToSystem(*datagrams[i].to, &names[used]);
+    }
+    if (run > 1) CutInto(static_cast<uint16_t>(datagrams[i].size), &controls[used], message);
+    runs[used] = run;
+    i += run;
+  }
+  int sent;
+  do {
+    sent = sendmmsg(fd, messages, used, MSG_NOSIGNAL);
+  } while (sent < 0 && errno == EINTR);
+  if (sent < 0) {
+    const int32_t error = LastError();
+    // Larger than the path takes uncut, or a kernel or device without segmentation.
+    const bool is_refused =
+        error == -EINVAL || error == -EIO || error == -EMSGSIZE || error == -EOPNOTSUPP;
+    return is_refused && runs[0] > 1 ? Send(fd, datagrams, runs[0], false) : error;
+  }
+  uint32_t taken = 0;
+  for (int i = 0; i < sent; i++) taken += runs[i];
+  return static_cast<int32_t>(taken);
+}
+
+}  // namespace
+
+int32_t DatagramOpen(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags) {
+  const uint8_t family = local.family != 0 ? local.family : remote.family;
+  if (family == 0) return -EINVAL;
+  if (local.family != 0 && remote.family != 0 && local.family != remote.family) return -EINVAL;
+  const int fd = socket(family == 4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC,
+                        IPPROTO_UDP);
+  if (fd < 0) return LastError();
+  const int32_t status = SetUp(fd, local, remote, flags);
+  if (status >= 0) return fd;
+  close(fd);
+  return status;
+}
+
+int32_t DatagramCoalesce(int fd) { return SetOption(fd, IPPROTO_UDP, UDP_GRO, 1); }
+
+int32_t DatagramReceive(int fd, IncomingDatagram* datagrams, uint32_t count) {
+  if (count > kDatagramBatch) count = kDatagramBatch;
+  mmsghdr messages[kDatagramBatch] = {};
+  iovec pieces[kDatagramBatch];
+  sockaddr_storage names[kDatagramBatch];
+  Control controls[kDatagramBatch];
+  for (uint32_t i = 0; i < count; i++) {
+    pieces[i] = {datagrams[i].data, datagrams[i].capacity};
+    msghdr* message = &messages[i].msg_hdr;
+    message->msg_iov = &pieces[i];
+    message->msg_iovlen = 1;
+    message->msg_name = &names[i];
+    message->msg_namelen = sizeof(names[i]);
+    message->msg_control = &controls[i];
+    message->msg_controllen = sizeof(controls[i]);
+  }
+  int received;
+  do {
+    received = recvmmsg(fd, messages, count, MSG_DONTWAIT, nullptr);
+  } while (received < 0 && errno == EINTR);
+  if (received < 0) return LastError();
+  for (int i = 0; i < received; i++) {
+    datagrams[i].size = messages[i].msg_len;
+    datagrams[i].segment = SegmentOf(&messages[i].msg_hdr);
+    datagrams[i].is_truncated = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
+    datagrams[i].from = FromSystemAddress(names[i]);
+  }
+  return received;
+}
+
+int32_t DatagramSend(int fd, const OutgoingDatagram* datagrams, uint32_t count) {
+  if (count == 0) return 0;
+  return Send(fd, datagrams, count < kDatagramBatch ? count : kDatagramBatch, true);
+}
+
+}  // namespace evloop
