@@ -52,4 +52,14 @@ int32_t DatagramReceive(int fd, IncomingDatagram* datagrams, uint32_t count);
 // Sends in order. Answers how many were taken, or what is wrong with the first.
 int32_t DatagramSend(int fd, const OutgoingDatagram* datagrams, uint32_t count);
 
+// Options; `family` is that of the socket.
+int32_t DatagramSetBroadcast(int fd, bool on);
+int32_t DatagramSetTtl(int fd, uint8_t family, int hops);
+int32_t DatagramSetMulticastTtl(int fd, uint8_t family, int hops);
+int32_t DatagramSetMulticastLoopback(int fd, uint8_t family, bool on);
+// Interfaces are named by their number; 0 leaves the choice to the system.
+int32_t DatagramSetMulticastInterface(int fd, uint8_t family, uint32_t interface);
+// Joins or leaves a group.
+int32_t DatagramSetMembership(int fd, const DatagramAddress& group, uint32_t interface, bool joins);
+
 }  // namespace evloop

@@ -223,4 +223,42 @@ int32_t DatagramSend(int fd, const OutgoingDatagram* datagrams, uint32_t count) 
   return Send(fd, datagrams, count < kDatagramBatch ? count : kDatagramBatch, true);
 }
 
+int32_t DatagramSetBroadcast(int fd, bool on) {
+  return SetOption(fd, SOL_SOCKET, SO_BROADCAST, on ? 1 : 0);
+}
+
+int32_t DatagramSetTtl(int fd, uint8_t family, int hops) {
+  return family == 4 ? SetOption(fd, IPPROTO_IP, IP_TTL, hops)
+                     : SetOption(fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, hops);
+}
+
+int32_t DatagramSetMulticastTtl(int fd, uint8_t family, int hops) {
+  return family == 4 ? SetOption(fd, IPPROTO_IP, IP_MULTICAST_TTL, hops)
+                     : SetOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, hops);
+}
+
+int32_t DatagramSetMulticastLoopback(int fd, uint8_t family, bool on) {
+  return family == 4 ? SetOption(fd, IPPROTO_IP, IP_MULTICAST_LOOP, on ? 1 : 0)
+                     : SetOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, on ? 1 : 0);
+}
+
+int32_t DatagramSetMulticastInterface(int fd, uint8_t family, uint32_t interface) {
+  if (family == 6) {
+    return SetOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, static_cast<int>(interface));
+  }
+  ip_mreqn request = {};
+  request.imr_ifindex = static_cast<int>(interface);
+  return FromSystem(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof(request)));
+}
+
+int32_t DatagramSetMembership(int fd, const DatagramAddress& group, uint32_t interface,
+                              bool joins) {
+  group_req request = {};
+  request.gr_interface = interface;
+  ToSystem(group, &request.gr_group);
+  const int level = group.family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
+  const int name = joins ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
+  return FromSystem(setsockopt(fd, level, name, &request, sizeof(request)));
+}
+
 }  // namespace evloop

@@ -1,5 +1,6 @@
 #include "sys/datagram.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -161,6 +162,63 @@ TEST_CASE("a datagram larger than its memory is told as cut off") {
 TEST_CASE("families of local and remote have to fit") {
   CHECK(DatagramOpen(Loopback(4), Loopback(6), 0) == -EINVAL);
   CHECK(DatagramOpen(DatagramAddress(), DatagramAddress(), 0) == -EINVAL);
+}
+
+TEST_CASE("several datagrams of one size arrive as one where the kernel can do both") {
+  const Peer receiver(4);
+  const Peer sender(4);
+  if (DatagramCoalesce(receiver.fd) < 0) return;
+  const std::string bytes(64, 'x');
+  const std::vector<OutgoingDatagram> datagrams(8, To(&receiver.address, bytes));
+  REQUIRE(DatagramSend(sender.fd, datagrams.data(), 8) == 8);
+  std::vector<uint8_t> memory(65536);
+  IncomingDatagram one = {};
+  one.data = memory.data();
+  one.capacity = memory.size();
+  REQUIRE(DatagramReceive(receiver.fd, &one, 1) == 1);
+  CHECK(one.size == 512);
+  CHECK(one.segment == 64);
+}
+
+TEST_CASE("a group is heard from joining until leaving it, on the interface that was chosen") {
+  const uint32_t loopback = if_nametoindex("lo");
+  DatagramAddress group;
+  group.family = 4;
+  group.bytes[0] = 239;
+  group.bytes[1] = 255;
+  group.bytes[3] = 7;
+  const int receiver = DatagramOpen(group, DatagramAddress(), 0);
+  REQUIRE(receiver >= 0);
+  sockaddr_in name = {};
+  socklen_t size = sizeof(name);
+  REQUIRE(getsockname(receiver, reinterpret_cast<sockaddr*>(&name), &size) == 0);
+  group.port = ntohs(name.sin_port);
+  const Peer sender(4);
+  REQUIRE(DatagramSetMulticastInterface(sender.fd, 4, loopback) == 0);
+  REQUIRE(DatagramSetMulticastLoopback(sender.fd, 4, true) == 0);
+  uint8_t memory[16];
+  IncomingDatagram datagram = {};
+  datagram.data = memory;
+  datagram.capacity = sizeof(memory);
+  const std::string bytes = "x";
+  const OutgoingDatagram one = To(&group, bytes);
+  for (const bool joins : {true, false}) {
+    REQUIRE(DatagramSetMembership(receiver, group, loopback, joins) == 0);
+    REQUIRE(DatagramSend(sender.fd, &one, 1) == 1);
+    CHECK(DatagramReceive(receiver, &datagram, 1) == (joins ? 1 : -EAGAIN));
+  }
+  CHECK(DatagramSetMembership(receiver, group, loopback, false) == -EADDRNOTAVAIL);
+  close(receiver);
+}
+
+TEST_CASE("hops are refused outside of their range") {
+  for (const uint8_t family : {uint8_t{4}, uint8_t{6}}) {
+    const Peer peer(family);
+    CHECK(DatagramSetTtl(peer.fd, family, 9) == 0);
+    CHECK(DatagramSetTtl(peer.fd, family, 256) == -EINVAL);
+    CHECK(DatagramSetMulticastTtl(peer.fd, family, 9) == 0);
+    CHECK(DatagramSetMulticastTtl(peer.fd, family, 256) == -EINVAL);
+  }
 }
 
 }  // namespace evloop
