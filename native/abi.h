@@ -25,6 +25,8 @@ constexpr uint32_t kReceiveSlabCount = 8;
 // From this slot on slabs are large: they serve peers that send in bulk.
 constexpr uint32_t kReceiveLargeSlot = 4;
 constexpr uint32_t kReceiveLargeSlabBytes = 262144;
+// In front of each datagram: address (16 bytes, scope, port and family), size, segment.
+constexpr uint32_t kDatagramHeaderBytes = 32;
 
 // Words of the control block (Uint32). Who writes is said behind each name.
 enum ControlWord : uint32_t {
@@ -73,6 +75,7 @@ enum Op : uint32_t {
   OP_ACCEPT_START = 9,     // listener; also retries after a refused accept.
   OP_ACCEPT_STOP = 10,     // listener.
   OP_TIMER_START_IN = 11,  // like OP_TIMER_START; f64: delay ms from when native drains it.
+  OP_DATAGRAM_SEND = 14,   // socket; a: offset of records in the send slab, b: their length.
 };
 
 // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
@@ -85,7 +88,9 @@ enum Completion : uint32_t {
   CQ_NOTIFY = 6,     // another thread called notify().
   CQ_CLOSED = 7,     // the last of a generation; result: 0, or -errno when written bytes were lost.
   CQ_READY = 8,      // index: a watched descriptor; result: 1 = readable, 2 = writable, or both.
-  CQ_READABLE = 12,  // a receive may succeed; told once for each OP_RECEIVE_START with a = 1.
+  CQ_DATAGRAMS = 9,  // result: bytes of records; a: slab, b: offset.
+  CQ_DATAGRAM_ERROR = 10,  // result: -errno; the socket goes on.
+  CQ_READABLE = 12,        // a receive may succeed; told once for each OP_RECEIVE_START with a = 1.
 };
 
 // Words of a mailbox, in memory that threads share: a header, then the ring of records

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <string>
@@ -21,6 +22,7 @@
 #include "mailbox.h"
 #include "notifiers.h"
 #include "resolver.h"
+#include "sys/datagram.h"
 #include "sys/names.h"
 #include "sys/socket.h"
 
@@ -187,6 +189,15 @@ struct Call {
     void* data = nullptr;
     napi_get_typedarray_info(env, arguments[index], nullptr, size, &data, nullptr, nullptr);
     return static_cast<uint8_t*>(data);
+  }
+
+  // The address at the beginning of a Uint8Array; of no family when there is none.
+  DatagramAddress Datagram(size_t index) const {
+    DatagramAddress address;
+    size_t size = 0;
+    const uint8_t* bytes = Bytes(index, &size);
+    if (size >= sizeof(address)) memcpy(&address, bytes, sizeof(address));
+    return address;
   }
 
   uint8_t* Buffer(size_t index, size_t* size) const {
@@ -365,6 +376,30 @@ napi_value SetKeepAlive(napi_env env, napi_callback_info info) {
   if (call.IsClosed()) return nullptr;
   const int32_t fd = call.instance->engine.Descriptor(call.Uint(0), call.Uint(1));
   return call.Int(fd < 0 ? fd : SocketSetKeepAlive(fd, call.Bool(2), call.Uint(3)));
+}
+
+// openDatagram(local, remote, flags): both as the first bytes of a DatagramHeader.
+napi_value OpenDatagram(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(
+      call.instance->engine.OpenDatagram(call.Datagram(0), call.Datagram(1), call.Uint(2)));
+}
+
+// setDatagramOption(index, generation, option, value)
+napi_value SetDatagramOption(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(call.instance->engine.SetDatagramOption(call.Uint(0), call.Uint(1), call.Uint(2),
+                                                          call.Uint(3)));
+}
+
+// setMembership(index, generation, group, interface, joins)
+napi_value SetMembership(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  if (call.IsClosed()) return nullptr;
+  return call.Int(call.instance->engine.SetMembership(call.Uint(0), call.Uint(1), call.Datagram(2),
+                                                      call.Uint(3), call.Bool(4)));
 }
 
 // adopt(fd, adoption)
@@ -550,6 +585,10 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"address", nullptr, Address, nullptr, nullptr, nullptr, napi_default, raw},
       {"setNoDelay", nullptr, SetNoDelay, nullptr, nullptr, nullptr, napi_default, raw},
       {"setKeepAlive", nullptr, SetKeepAlive, nullptr, nullptr, nullptr, napi_default, raw},
+      {"openDatagram", nullptr, OpenDatagram, nullptr, nullptr, nullptr, napi_default, raw},
+      {"setDatagramOption", nullptr, SetDatagramOption, nullptr, nullptr, nullptr, napi_default,
+       raw},
+      {"setMembership", nullptr, SetMembership, nullptr, nullptr, nullptr, napi_default, raw},
       {"adopt", nullptr, AdoptForeign, nullptr, nullptr, nullptr, napi_default, raw},
       {"watch", nullptr, Watch, nullptr, nullptr, nullptr, napi_default, raw},
       {"descriptor", nullptr, Descriptor, nullptr, nullptr, nullptr, napi_default, raw},
@@ -700,6 +739,29 @@ napi_value SendRaw(napi_env env, napi_callback_info info) {
   return call.Int(RawSend(Fd(call), data, size, &to));
 }
 
+// parseDatagramAddress(text, port, into) -> 0 or -errno
+napi_value ParseDatagramAddress(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  std::string text;
+  size_t size = 0;
+  DatagramAddress address;
+  uint8_t* into = call.Bytes(2, &size);
+  if (!call.String(0, &text) || size < sizeof(address)) return call.Int(-EINVAL);
+  const int32_t status = DatagramParse(text.c_str(), static_cast<uint16_t>(call.Uint(1)), &address);
+  if (status >= 0) memcpy(into, &address, sizeof(address));
+  return call.Int(status);
+}
+
+// formatDatagramAddress(bytes) -> its text
+napi_value FormatDatagramAddress(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  char text[64] = "";
+  DatagramFormat(call.Datagram(0), text, sizeof(text));
+  napi_value result = nullptr;
+  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result);
+  return result;
+}
+
 // now(): monotonic ms.
 napi_value Now(napi_env env, napi_callback_info /*info*/) {
   napi_value result = nullptr;
@@ -727,6 +789,10 @@ napi_value Init(napi_env env, napi_value exports) {
        nullptr},
       {"rawReceive", nullptr, ReceiveRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"rawSend", nullptr, SendRaw, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"parseDatagramAddress", nullptr, ParseDatagramAddress, nullptr, nullptr, nullptr,
+       napi_enumerable, nullptr},
+      {"formatDatagramAddress", nullptr, FormatDatagramAddress, nullptr, nullptr, nullptr,
+       napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

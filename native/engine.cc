@@ -77,6 +77,8 @@ void Engine::Close() {
   closed_.clear();
   expired_.clear();
   watches_.Clear();
+  datagrams_.Clear();
+  failures_.clear();
   poller_->Remove(waker_.Descriptor());
   waker_.Close();
   poller_->Close();
@@ -116,6 +118,7 @@ void Engine::Release(Socket* socket, bool reset) {
   SocketClose(socket->fd, reset);
   free(socket->backlog);
   socket->backlog = nullptr;
+  if (socket->role == SocketRole::kDatagram) datagrams_.Remove(socket->index);
   socket->fd = -1;
   memory_.control[CTL_SOCKETS] = --open_sockets_;
   closed_.Push(socket->index);
@@ -261,6 +264,9 @@ void Engine::Perform(uint32_t position) {
   if (socket == nullptr) return;
   switch (entry[kOp]) {
     case OP_SEND:
+    case OP_DATAGRAM_SEND:
+      // Neither means anything to a socket of the other kind.
+      if ((entry[kOp] == OP_DATAGRAM_SEND) != (socket->role == SocketRole::kDatagram)) return;
       QueueSend(socket, entry, position);
       return;
     case OP_RECEIVE_START:
@@ -331,6 +337,7 @@ void Engine::QueueSend(Socket* socket, uint32_t* entry, uint32_t position) {
 // Merges the socket's sends of this drain into as few system calls as possible.
 void Engine::SendQueued(Socket* socket) {
   socket->is_dirty = false;
+  if (socket->role == SocketRole::kDatagram) return SendQueuedDatagrams(socket);
   Piece pieces[kMaxPieces];
   uint32_t count = 0;
   for (uint32_t position = socket->first_send; position != kEndOfLinks;) {
@@ -437,7 +444,7 @@ int32_t Engine::SendNow(uint32_t index, uint32_t generation, const uint8_t* data
   Drain();
   Socket* socket = Find(index, generation);
   if (socket == nullptr) return -EBADF;
-  if (socket->has_failed) return 0;
+  if (socket->has_failed || socket->role == SocketRole::kDatagram) return 0;
   int32_t sent = 0;
   if (socket->backlog_used == 0) {
     const Piece piece = {data, size};
@@ -514,6 +521,7 @@ void Engine::Poll(uint32_t max_events) {
     for (int32_t i = 0; i < count; i++) HandleEvent(events[i]);
   }
   if (!active_.empty()) PerformInput();
+  if (!failures_.empty()) DeliverFailures();
   if (!reports_.empty() || notify_pending_) DeliverReports();
   if (!closed_.empty()) DeliverClosed();
 }
@@ -551,7 +559,10 @@ void Engine::HandleWatched(const Event& event) {
 void Engine::HandleWritable(Socket* socket) {
   if (socket->role == SocketRole::kConnecting) return FinishConnect(socket);
   if (socket->backlog_used > 0) {
-    SendBacklog(socket);
+    if (socket->role == SocketRole::kDatagram)
+      SendUnsentDatagrams(socket);
+    else
+      SendBacklog(socket);
   } else if (socket->wants_writable && !socket->has_failed) {
     socket->wants_writable = false;
     Report(socket, 0);
@@ -564,9 +575,10 @@ void Engine::PerformInput() {
   for (size_t left = active_.size(); left > 0; left--) {
     Socket* socket = Find(active_.front());
     if (socket != nullptr && socket->wants_input && socket->is_readable) {
-      const bool has_room = socket->role == SocketRole::kListener ? Accept(socket)
-                            : socket->is_manual                   ? TellReadable(socket)
-                                                                  : Receive(socket);
+      const bool has_room = socket->role == SocketRole::kListener   ? Accept(socket)
+                            : socket->role == SocketRole::kDatagram ? ReceiveDatagrams(socket)
+                            : socket->is_manual                     ? TellReadable(socket)
+                                                                    : Receive(socket);
       if (!has_room) return;
     }
     active_.Pop();
@@ -707,7 +719,8 @@ bool Engine::HasCompletions() const {
 
 bool Engine::HasWork() const {
   return HasCompletions() || submissions_.Pending() > 0 || !active_.empty() || !reports_.empty() ||
-         !closed_.empty() || notify_pending_ || memory_.control[CTL_READY] != 0;
+         !failures_.empty() || !closed_.empty() || notify_pending_ ||
+         memory_.control[CTL_READY] != 0;
 }
 
 }  // namespace evloop

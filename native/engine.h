@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "abi.h"
+#include "datagrams.h"
 #include "fifo.h"
 #include "ring.h"
 #include "slab.h"
@@ -29,7 +30,7 @@
 
 namespace evloop {
 
-enum class SocketRole : uint8_t { kStream, kConnecting, kListener };
+enum class SocketRole : uint8_t { kStream, kConnecting, kListener, kDatagram };
 
 struct Socket {
   uint32_t index = 0;  // Belongs to Slots, as does the generation.
@@ -121,6 +122,12 @@ class Engine {
   // the bytes taken, 0 at the end of the file, or -errno; after -EAGAIN a CQ_SEND says when to go
   // on.
   int32_t SendFile(uint32_t index, uint32_t generation, int file, uint64_t offset, size_t count);
+  // Opens a datagram socket, see DatagramOpen(). OP_DATAGRAM_SEND sends records; CQ_DATAGRAMS tells
+  // of those received, CQ_DATAGRAM_ERROR of what went wrong with either.
+  int32_t OpenDatagram(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags);
+  int32_t SetDatagramOption(uint32_t index, uint32_t generation, uint32_t option, uint32_t value);
+  int32_t SetMembership(uint32_t index, uint32_t generation, const DatagramAddress& group,
+                        uint32_t interface, bool joins);
   // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or
   // -EBADF.
   int32_t Backlog(uint32_t index, uint32_t generation);
@@ -162,6 +169,18 @@ class Engine {
   void PerformInput();
   bool Receive(Socket* socket);
   bool TellReadable(Socket* socket);
+  // datagrams.cc
+  const Socket* FindDatagram(uint32_t index, uint32_t generation);
+  void SendQueuedDatagrams(Socket* socket);
+  void SendRecords(Socket* socket, const uint8_t* at, const uint8_t* end);
+  const uint8_t* TrySend(Socket* socket, const uint8_t* at, const uint8_t* end);
+  void KeepRecords(Socket* socket, const uint8_t* at, const uint8_t* end);
+  void SendUnsentDatagrams(Socket* socket);
+  void FailDatagram(const Socket* socket, int32_t error);
+  void DeliverFailures();
+  bool ReceiveDatagrams(Socket* socket);
+  static void PackDatagram(DatagramState* state, const IncomingDatagram& incoming);
+  bool DeliverDatagrams(Socket* socket, DatagramState* state);
   bool Accept(Socket* listener);
   void FinishConnect(Socket* socket);
   void WaitForInput(Socket* socket);
@@ -189,6 +208,8 @@ class Engine {
   Waker waker_;
   std::unique_ptr<Poller> poller_;
   Watches watches_;
+  Datagrams datagrams_;
+  Fifo<Datagrams::Failure> failures_;  // Errors of datagram sockets that wait to be delivered.
   // Tokens, not pointers: one whose socket was closed meanwhile is dropped when it is looked up.
   Fifo<uint64_t> active_;        // Sockets whose input can be performed.
   std::vector<uint64_t> dirty_;  // Sockets with sends in the part of the ring being drained.

@@ -23,6 +23,15 @@ enum DatagramFlags : uint32_t {
   DATAGRAM_IPV6_ONLY = 4,
 };
 
+// What can be set later.
+enum DatagramOption : uint32_t {
+  DATAGRAM_OPTION_BROADCAST = 0,
+  DATAGRAM_OPTION_TTL = 1,
+  DATAGRAM_OPTION_MULTICAST_TTL = 2,
+  DATAGRAM_OPTION_MULTICAST_LOOPBACK = 3,
+  DATAGRAM_OPTION_MULTICAST_INTERFACE = 4,
+};
+
 struct IncomingDatagram {
   uint8_t* data;
   size_t capacity;
@@ -43,6 +52,11 @@ struct OutgoingDatagram {
 // Most entries that one call takes.
 constexpr uint32_t kDatagramBatch = 64;
 
+// A numeric address, which may name an interface behind `%`. -EINVAL when it is none, -ENODEV when
+// there is no such interface.
+int32_t DatagramParse(const char* text, uint16_t port, DatagramAddress* address);
+// Writes the text of an address, without the port; `size` bytes suffice if there are 64.
+void DatagramFormat(const DatagramAddress& address, char* text, size_t size);
 // Opens, binds and connects; `local` or `remote` of family 0 is left out, but not both of them.
 int32_t DatagramOpen(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags);
 // Lets the kernel hand over several datagrams of one sender as one. Fails where it cannot.

@@ -1,5 +1,9 @@
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -172,6 +176,40 @@ int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may
 }
 
 }  // namespace
+
+int32_t DatagramParse(const char* text, uint16_t port, DatagramAddress* address) {
+  *address = DatagramAddress();
+  address->port = port;
+  address->family = 4;
+  if (inet_pton(AF_INET, text, address->bytes) == 1) return 0;
+  address->family = 6;
+  char plain[INET6_ADDRSTRLEN];
+  const char* zone = strchr(text, '%');
+  const size_t size = zone == nullptr ? strlen(text) : static_cast<size_t>(zone - text);
+  if (size >= sizeof(plain)) return -EINVAL;
+  memcpy(plain, text, size);
+  plain[size] = '\0';
+  if (inet_pton(AF_INET6, plain, address->bytes) != 1) return -EINVAL;
+  if (zone == nullptr) return 0;
+  char* end;
+  const unsigned long number = strtoul(zone + 1, &end, 10);
+  address->scope =
+      zone[1] != '\0' && *end == '\0' ? static_cast<uint32_t>(number) : if_nametoindex(zone + 1);
+  return address->scope == 0 ? -ENODEV : 0;
+}
+
+void DatagramFormat(const DatagramAddress& address, char* text, size_t size) {
+  const int family = address.family == 4 ? AF_INET : AF_INET6;
+  inet_ntop(family, address.bytes, text, static_cast<socklen_t>(size));
+  if (address.scope == 0) return;
+  const size_t used = strlen(text);
+  char name[IF_NAMESIZE];
+  if (if_indextoname(address.scope, name) != nullptr) {
+    snprintf(text + used, size - used, "%%%s", name);
+  } else {
+    snprintf(text + used, size - used, "%%%u", address.scope);
+  }
+}
 
 int32_t DatagramOpen(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags) {
   const uint8_t family = local.family != 0 ? local.family : remote.family;

@@ -238,7 +238,7 @@ export class Endpoint implements CompletionTarget {
   #submitSend(offset: number, length: number): void {
     const rings = this.loop._rings;
     this.#unflushedBytes = this.#unflushed() + length;
-    if (!rings.extendSend(this.index, this.generation, offset, length)) {
+    if (!rings.extendSend(abi.OP_SEND, this.index, this.generation, offset, length)) {
       this.#lastSend = rings.submit(abi.OP_SEND, this.index, this.generation, offset, length);
     }
     // Last, because submitting may have made room in the ring, which empties the slab.

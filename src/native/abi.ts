@@ -15,6 +15,8 @@ export const enum abi {
   /** From this slot on slabs are large: they serve peers that send in bulk. */
   RECEIVE_LARGE_SLOT = 4,
   RECEIVE_LARGE_SLAB_BYTES = 262144,
+  /** In front of each datagram: address (16 bytes, scope, port and family), size, segment. */
+  DATAGRAM_HEADER_BYTES = 32,
 
   // Words of the control block (Uint32). Who writes is said behind each name.
 
@@ -100,6 +102,8 @@ export const enum abi {
   OP_ACCEPT_STOP = 10,
   /** Like OP_TIMER_START; f64: delay ms from when native drains it. */
   OP_TIMER_START_IN = 11,
+  /** Socket; a: offset of records in the send slab, b: their length. */
+  OP_DATAGRAM_SEND = 14,
 
   // Completion entry: [kind, index, generation, result, a, b, 0, 0]; result < 0 is -errno.
 
@@ -119,6 +123,10 @@ export const enum abi {
   CQ_CLOSED = 7,
   /** Index: a watched descriptor; result: 1 = readable, 2 = writable, or both. */
   CQ_READY = 8,
+  /** Result: bytes of records; a: slab, b: offset. */
+  CQ_DATAGRAMS = 9,
+  /** Result: -errno; the socket goes on. */
+  CQ_DATAGRAM_ERROR = 10,
   /** A receive may succeed; told once for each OP_RECEIVE_START with a = 1. */
   CQ_READABLE = 12,
 

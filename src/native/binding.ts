@@ -66,6 +66,16 @@ export interface NativeLoop {
   setNoDelay(index: number, generation: number, on: boolean): number;
   setKeepAlive(index: number, generation: number, on: boolean, delaySeconds: number): number;
   descriptor(index: number, generation: number): number;
+  /** As listen(): a datagram socket; addresses in native's form, empty ones are left out. */
+  openDatagram(local: Uint8Array, remote: Uint8Array, flags: number): number;
+  setDatagramOption(index: number, generation: number, option: number, value: number): number;
+  setMembership(
+    index: number,
+    generation: number,
+    group: Uint8Array,
+    interfaceNumber: number,
+    joins: boolean,
+  ): number;
   /**
    * Watches a descriptor of somebody else for WATCH_*, in place of what it was watched for; 0 ends that. Its
    * generation is in CTL_RESULT_GENERATION, and CQ_READY tells of every poll that finds it ready.
@@ -112,6 +122,15 @@ export const ADOPT_READ_END = 1;
 export const ADOPT_WRITE_END = 2;
 export const ADOPT_SHARED = 4;
 
+// native/sys/datagram.h
+export const DATAGRAM_REUSE_PORT = 1;
+export const DATAGRAM_BROADCAST = 2;
+export const DATAGRAM_IPV6_ONLY = 4;
+export const DATAGRAM_OPTION_BROADCAST = 0;
+export const DATAGRAM_OPTION_TTL = 1;
+export const DATAGRAM_OPTION_MULTICAST_TTL = 2;
+export const DATAGRAM_OPTION_MULTICAST_LOOPBACK = 3;
+export const DATAGRAM_OPTION_MULTICAST_INTERFACE = 4;
 export const SOCKET_NO_DELAY = 1;
 export const SOCKET_REUSE_PORT = 2;
 export const SOCKET_IPV6_ONLY = 4;
@@ -158,6 +177,9 @@ export interface Binding {
   rawReceive(fd: number, bytes: Uint8Array): [number, NativeAddress?] | number;
   /** How many were taken. */
   rawSend(fd: number, bytes: Uint8Array, ...address: RawAddress | []): number;
+  /** Writes a numeric address into the first 24 bytes; 0, -EINVAL or -ENODEV. */
+  parseDatagramAddress(text: string, port: number, into: Uint8Array): number;
+  formatDatagramAddress(bytes: Uint8Array): string;
   /** Monotonic milliseconds. */
   now(): number;
 }

@@ -124,15 +124,15 @@ export class Rings {
     }
   }
 
-  /** Lengthens the newest entry when it is a send of the same socket that ends at `offset`. */
-  extendSend(index: number, generation: number, offset: number, length: number): boolean {
+  /** Lengthens the newest entry when it is such a send of the same socket that ends at `offset`. */
+  extendSend(op: number, index: number, generation: number, offset: number, length: number): boolean {
     const control = this.control;
     const tail = control[abi.CTL_SUBMISSION_TAIL]!;
     if (tail === control[abi.CTL_SUBMISSION_HEAD]) return false;
     const entry = ((tail - 1) & SUBMISSION_MASK) << ENTRY_SHIFT;
     const words = this.submissions;
     if (
-      words[entry] !== abi.OP_SEND ||
+      words[entry] !== op ||
       words[entry + 1] !== index ||
       words[entry + 2] !== generation ||
       words[entry + 3]! + words[entry + 4]! !== offset

@@ -174,7 +174,7 @@ function perform(bench: Bench, step: Command): void {
       const last = pending.at(-1);
       const end = last?.op === abi.OP_SEND ? last.a! + last.b! : 1000;
       const isPossible = last?.op === abi.OP_SEND && last.index === step.socket && step.gap === 0;
-      expect(rings.extendSend(step.socket, 7, end + step.gap, step.length)).toBe(isPossible);
+      expect(rings.extendSend(abi.OP_SEND, step.socket, 7, end + step.gap, step.length)).toBe(isPossible);
       if (isPossible) last.b! += step.length;
       return;
     }
