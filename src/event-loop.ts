@@ -7,6 +7,11 @@ import { adoptSocket, connectAccepted, connectPipe, streamPipe } from './io/adop
 import type { AddressAndPort, AddressInfo, AddressOptions, NameFlag, NameInfo } from './io/address-query.js';
 import type { ConnectOptions } from './io/connect-options.js';
 import { connectProtocol } from './io/connect.js';
+import {
+  openDatagramEndpoint,
+  type DatagramProtocol,
+  type DatagramTransport,
+} from './io/datagram-protocol.js';
 import type { StreamOptions } from './io/limits.js';
 import type { ListenOptions } from './io/listening.js';
 import { getAddrInfoOn, getNameInfoOn } from './io/names.js';
@@ -14,6 +19,7 @@ import { startTransportTls, type AnyProtocol, type Transport } from './io/protoc
 import { serveProtocols, type Server } from './io/server.js';
 import { RawSockets } from './io/sock.js';
 import type { Stream } from './io/stream.js';
+import type { DatagramOptions } from './io/udp-options.js';
 import { addWatcher, notifyClosing, removeWatcher, waitUntilReady } from './io/watch.js';
 import type { StartTlsOptions } from './io/tls-options.js';
 import { shutdownGenerators, trackGenerator } from './task/async-generators.js';
@@ -278,6 +284,24 @@ export class EventLoop extends LoopCore {
   createServer(protocolFactory: () => AnyProtocol, options: ListenOptions = {}): Future<Server> {
     this._checkOpen();
     return serveProtocols(this, protocolFactory, options);
+  }
+
+  /**
+   * Opens a UDP socket and tells a protocol about it.
+   *
+   * Suspends: always. A cancel point; cancelling closes the socket.
+   *
+   * @param protocolFactory - Makes the protocol.
+   * @returns The transport and the protocol.
+   * @throws As `udp()`.
+   * @source CPython 3.13 `loop.create_datagram_endpoint`
+   */
+  createDatagramEndpoint<P extends DatagramProtocol>(
+    protocolFactory: () => P,
+    options: DatagramOptions = {},
+  ): Future<[DatagramTransport, P]> {
+    this._checkOpen();
+    return openDatagramEndpoint(this, protocolFactory, options);
   }
 
   // Connections and pipes of others

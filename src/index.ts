@@ -43,6 +43,8 @@ export type {
 } from './io/address-query.js';
 export type { Writable } from './io/bytes.js';
 export type { ConnectOptions, TcpConnectOptions, UnixConnectOptions } from './io/connect-options.js';
+export type { DatagramAddress } from './io/datagram-address.js';
+export { DatagramTransport, type DatagramProtocol } from './io/datagram-protocol.js';
 export type { DuplexOptions, StreamDuplex } from './io/duplex.js';
 export type { ConnectionInfo, InternetAddress, SocketAddress, UnixAddress } from './io/endpoint.js';
 export type { StreamOptions } from './io/limits.js';
@@ -64,6 +66,8 @@ export { Stream } from './io/stream.js';
 export type { TcpOptions } from './io/tcp-options.js';
 export type { TlsInfo } from './io/tls-endpoint.js';
 export type { StartTlsOptions, TlsClientOptions, TlsServerOptions, TlsTimeouts } from './io/tls-options.js';
+export type { DatagramOptions, UdpEnd, UdpOptions } from './io/udp-options.js';
+export { udp, UdpSocket, type Datagram, type UdpStatistics } from './io/udp.js';
 export type { WebStreams } from './io/web-streams.js';
 export { run, Runner, type RunnerRunOptions, type RunOptions } from './run.js';
 export { Barrier, type BarrierState, type BarrierStatistics } from './sync/barrier.js';
