@@ -257,8 +257,12 @@ bool Engine::DeliverDatagrams(Socket* socket, DatagramState* state) {
     uint32_t slot;
     uint8_t* into;
     uint32_t available;
-    if (!slabs_.Reserve(left, RecordBytes(HeaderAt(begin).size), &slot, &into, &available))
+    if (!slabs_.Reserve(left, RecordBytes(HeaderAt(begin).size), &slot, &into, &available)) {
+      // JS supplies more at the end of a turn, which it takes only for a completion.
+      if (completions_.Pending() == 0)
+        completions_.Push(CQ_DATAGRAMS, socket->index, socket->generation, 0);
       return false;
+    }
     uint32_t size = 0;
     while (size < left) {
       const uint32_t next = RecordBytes(HeaderAt(begin + size).size);

@@ -67,11 +67,12 @@ int32_t SetOption(int fd, int level, int name, int value) {
 
 int32_t SetUp(int fd, const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags) {
   int32_t status = 0;
+  const bool is_ipv6 = local.family == 6 || remote.family == 6;
   if ((flags & DATAGRAM_REUSE_PORT) != 0) status = SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
   if (status >= 0 && (flags & DATAGRAM_BROADCAST) != 0) {
     status = SetOption(fd, SOL_SOCKET, SO_BROADCAST, 1);
   }
-  if (status >= 0 && (flags & DATAGRAM_IPV6_ONLY) != 0) {
+  if (status >= 0 && is_ipv6 && (flags & DATAGRAM_IPV6_ONLY) != 0) {
     status = SetOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1);
   }
   sockaddr_storage storage;
