@@ -1,6 +1,11 @@
 // Where a UDP socket is, and how it buffers.
-import { outOfRange } from '../base/errors.js';
-import { validateBoolean, validateInteger, validateObject, validateString } from '../base/validate.js';
+import {
+  validateBoolean,
+  validateInteger,
+  validateObject,
+  validateOneOf,
+  validateString,
+} from '../base/validate.js';
 import { DATAGRAM_BROADCAST, DATAGRAM_IPV6_ONLY, DATAGRAM_REUSE_PORT } from '../native/binding.js';
 
 /** One end of a UDP socket. */
@@ -43,12 +48,7 @@ export function validateDatagramOptions(options: DatagramOptions): void {
   const { local, remote, family, broadcast, reusePort, ipv6Only } = options;
   if (local !== undefined) validateEnd('options.local', local, 0);
   if (remote !== undefined) validateEnd('options.remote', remote, 1);
-  if (family !== undefined) {
-    validateInteger('options.family', family, 0, 6);
-    if (family !== 0 && family !== 4 && family !== 6) {
-      throw outOfRange('options.family', 'one of 0, 4, 6', family);
-    }
-  }
+  if (family !== undefined) validateOneOf('options.family', family, [0, 4, 6]);
   if (broadcast !== undefined) validateBoolean('options.broadcast', broadcast);
   if (reusePort !== undefined) validateBoolean('options.reusePort', reusePort);
   if (ipv6Only !== undefined) validateBoolean('options.ipv6Only', ipv6Only);

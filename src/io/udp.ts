@@ -215,7 +215,7 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
   #wait<T>(limit: number | null): Future<T> {
     const reception = new Reception<T>(this.#endpoint.loop, this, limit);
     if (this.#endpoint.isClosing) reception.setException(closedError());
-    else this.#reception = reception as Reception<unknown>;
+    else this.#reception = reception;
     return reception;
   }
 

@@ -14,7 +14,15 @@ import {
   TaskTracker,
 } from '../../src/index.js';
 import type { CancelScope, TaskGroup, Timeout } from '../../src/index.js';
-import type { RemoteHandle, Server, Stream, TimerHandle, Transport } from '../../src/index.js';
+import type {
+  DatagramTransport,
+  RemoteHandle,
+  Server,
+  Stream,
+  TimerHandle,
+  Transport,
+  UdpSocket,
+} from '../../src/index.js';
 import { soon, stopped } from '../support/loop.js';
 
 // What is there to call functions of.
@@ -30,6 +38,8 @@ interface Fixture {
   server: Server;
   stream: Stream;
   transport: Transport;
+  socket: UdpSocket;
+  datagrams: DatagramTransport;
   protocolServer: Server;
   group: TaskGroup;
   limit: Timeout;
@@ -790,6 +800,83 @@ row('EventLoop.createConnection', 'protocolFactory', { types: noFunctions }, ({ 
 );
 options('listen', (_, value) => evloop.listen(nothing as never, value), listenOptions);
 row('listen', 'handler', { types: noFunctions }, (_, value) => evloop.listen(value));
+const noEnd = {
+  host: { types: noOptionalStrings },
+  port: { types: noOptionalNumbers, ranges: [NaN, -1, 65536, 80.5] },
+};
+const datagramOptions = {
+  local: { types: noObjects },
+  remote: { types: noObjects },
+  family: { types: noOptionalNumbers, ranges: [NaN, 5, -1] },
+  broadcast: { types: noOptionalBooleans },
+  reusePort: { types: noOptionalBooleans },
+  ipv6Only: { types: noOptionalBooleans },
+};
+options('udp', (_, value) => evloop.udp(value), {
+  ...datagramOptions,
+  receiveQueue: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5] },
+  highWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  lowWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+});
+for (const [name, values] of Object.entries(noEnd)) {
+  row('udp', `options.local.${name}`, values, (_, value) => evloop.udp({ local: { [name]: value } }));
+}
+options(
+  'EventLoop.createDatagramEndpoint',
+  ({ loop }, value) => loop.createDatagramEndpoint(() => ({}), value),
+  datagramOptions,
+);
+row('EventLoop.createDatagramEndpoint', 'protocolFactory', { types: noFunctions }, ({ loop }, value) =>
+  loop.createDatagramEndpoint(value),
+);
+const noData = { types: [undefined, null, 5, {}, [1]] };
+row('UdpSocket.send', 'data', noData, ({ socket }, value) => socket.send(value));
+row('DatagramTransport.sendTo', 'data', noData, ({ datagrams }, value) => datagrams.sendTo(value));
+row('UdpSocket.send', 'address', { types: noObjects.slice(1) }, ({ socket }, value) =>
+  socket.send('', value),
+);
+row(
+  'UdpSocket.send',
+  'address.address',
+  { types: [undefined, null, 5], ranges: ['localhost', '', '1.2.3', '::1'] },
+  ({ socket }, value) => socket.send('', { address: value, port: 9 }),
+);
+row(
+  'UdpSocket.send',
+  'address.port',
+  { types: noNumbers, ranges: [NaN, 0, 65536, 1.5] },
+  ({ socket }, value) => socket.send('', { address: '127.0.0.1', port: value }),
+);
+row('UdpSocket.recvMany', 'limit', { types: noNumbers, ranges: [NaN, 0, 1.5] }, ({ socket }, value) =>
+  socket.recvMany(value),
+);
+for (const method of ['addMembership', 'dropMembership'] as const) {
+  row(`UdpSocket.${method}`, 'group', { types: [null, 5, {}], ranges: ['', 'all'] }, ({ socket }, value) =>
+    socket[method](value),
+  );
+}
+row(
+  'UdpSocket.setMulticastInterface',
+  'interfaceName',
+  { types: [undefined, null, {}], ranges: [-1, 1.5, 'no such one', '203.0.113.9'] },
+  ({ socket }, value) => socket.setMulticastInterface(value),
+);
+for (const method of ['setTtl', 'setMulticastTtl'] as const) {
+  row(`UdpSocket.${method}`, 'hops', { types: noNumbers, ranges: [NaN, -1, 256, 1.5] }, ({ socket }, value) =>
+    socket[method](value),
+  );
+}
+for (const method of ['setBroadcast', 'setMulticastLoopback'] as const) {
+  row(`UdpSocket.${method}`, 'on', { types: [undefined, null, 1, 'yes'] }, ({ socket }, value) =>
+    socket[method](value),
+  );
+}
+row(
+  'DatagramTransport.setWriteBufferLimits',
+  'limits.high',
+  { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  ({ datagrams }, value) => datagrams.setWriteBufferLimits({ high: value }),
+);
 options('EventLoop.createServer', ({ loop }, value) => loop.createServer(() => ({}), value), listenOptions);
 row('EventLoop.createServer', 'protocolFactory', { types: noFunctions }, ({ loop }, value) =>
   loop.createServer(value),
@@ -958,6 +1045,12 @@ const takesEverything: Record<string, string> = {
   Receiver: 'made by channel()',
   'Sender.send': 'any value is an item',
   'Sender.sendNowait': 'any value is an item',
+  DatagramTransport: 'made by createDatagramEndpoint()',
+  UdpSocket: 'made by udp()',
+  'DatagramTransport.onDatagram': 'called by the endpoint',
+  'DatagramTransport.onFailure': 'called by the endpoint',
+  'UdpSocket.onDatagram': 'called by the endpoint',
+  'UdpSocket.onFailure': 'called by the endpoint',
   'Stream.onData': 'called by the endpoint',
   'Stream.onError': 'called by the endpoint',
   'Transport.onData': 'called by the endpoint',
@@ -979,6 +1072,8 @@ beforeAll(async () => {
     host: '127.0.0.1',
     port: protocolServer.port,
   });
+  const socket = await evloop.udp({ local: { host: '127.0.0.1' } });
+  const [datagrams] = await loop.createDatagramEndpoint(() => ({}));
   const remoteHandle = loop.createRemote({ call: nothing });
   const scopes = await openScopes();
   fixture = {
@@ -994,6 +1089,8 @@ beforeAll(async () => {
     server,
     stream,
     transport,
+    socket,
+    datagrams,
     protocolServer,
   };
 });
@@ -1015,7 +1112,7 @@ async function openScopes(): Promise<Pick<Fixture, 'task' | 'group' | 'limit' | 
 }
 
 afterAll(async () => {
-  const { loop, timer, task, server, protocolServer, stream, transport } = fixture;
+  const { loop, timer, task, server, protocolServer, stream, transport, socket, datagrams } = fixture;
   await soon(loop);
   // What was refused has left nothing behind.
   expect(loop.statistics()).toMatchObject({ ready: 0, timers: 1, tasks: 1 });
@@ -1023,6 +1120,8 @@ afterAll(async () => {
   task.cancel();
   stream.abort();
   transport.abort();
+  socket.abort();
+  datagrams.abort();
   protocolServer.abortClients();
   await server.close();
   await protocolServer.close();

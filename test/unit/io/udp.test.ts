@@ -62,7 +62,7 @@ describe.each(['generator', 'async'] as const)('in %s tasks', (form) => {
               yield* server.drain();
               return address;
             };
-      const task = loop.createTask(serve as () => Promise<{ address: string; port: number }>);
+      const task = loop.createTask(serve);
       client.send('ping');
       const answer = await client.receive();
       expect(String(answer.data)).toBe('ping!');
@@ -80,7 +80,7 @@ describe.each(['generator', 'async'] as const)('in %s tasks', (form) => {
           : function* () {
               return [yield* server.recvMany(4), yield* server.recvMany(100)];
             };
-      const [first, rest] = await loop.createTask(take as () => Promise<{ data: Buffer }[][]>);
+      const [first, rest] = await loop.createTask(take);
       expect(first!.map(({ data }) => String(data))).toEqual(['0', '1', '2', '3']);
       expect(rest!.map(({ data }) => String(data))).toEqual(['4', '5', '6', '7', '8', '9']);
     });
@@ -206,7 +206,7 @@ describe('endpoint', () => {
   });
 
   test('endpoint: a socket that is not referenced holds nothing', async () => {
-    await withPair((server, client, loop) => {
+    await withPair((server, _, loop) => {
       const before = loop.statistics().references;
       expect(server.unref().hasRef()).toBe(false);
       expect(loop.statistics().references).toBe(before - 1);
