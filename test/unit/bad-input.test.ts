@@ -847,6 +847,9 @@ row(
   { types: noNumbers, ranges: [NaN, 0, 65536, 1.5] },
   ({ socket }, value) => socket.send('', { address: '127.0.0.1', port: value }),
 );
+row('UdpSocket.onError', 'onError', { types: [undefined, 5, 'text', {}] }, ({ socket }, value) => {
+  socket.onError = value;
+});
 row('UdpSocket.recvMany', 'limit', { types: noNumbers, ranges: [NaN, 0, 1.5] }, ({ socket }, value) =>
   socket.recvMany(value),
 );
