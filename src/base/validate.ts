@@ -3,6 +3,9 @@ import { invalidArgType, outOfRange } from './errors.js';
 
 type AnyFunction = (...args: never[]) => unknown;
 
+/** What timers of Node take at most. */
+export const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` - `value` cannot be called. */
 export function validateFunction(name: string, value: unknown): asserts value is AnyFunction {
   if (typeof value !== 'function') throw invalidArgType(name, 'a function', value);

@@ -1,12 +1,16 @@
 // A stream as packages of Node expect one.
 import { Duplex } from 'node:stream';
-import { validateBoolean, validateFunction, validateInteger, validateNumber } from '../base/validate.js';
+import {
+  LONGEST_TIMEOUT_MS,
+  validateBoolean,
+  validateFunction,
+  validateInteger,
+  validateNumber,
+} from '../base/validate.js';
 import type { Awaitable } from '../task/awaitable.js';
 import type { ConnectionInfo } from './endpoint.js';
 
 type Done = (error?: Error | null) => void;
-
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** What is needed of a stream. @internal */
 export interface DuplexSource {

@@ -2,11 +2,16 @@
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import tls, { type ConnectionOptions, type TlsOptions, type TLSSocket } from 'node:tls';
-import { validateBoolean, validateFunction, validateNumber, validateObject } from '../base/validate.js';
+import {
+  LONGEST_TIMEOUT_MS,
+  validateBoolean,
+  validateFunction,
+  validateNumber,
+  validateObject,
+} from '../base/validate.js';
 
 const DEFAULT_HANDSHAKE_TIMEOUT_MS = 60_000;
 const DEFAULT_SHUTDOWN_TIMEOUT_MS = 30_000;
-const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
 
 /** How long TLS may take. */
 export interface TlsTimeouts {
