@@ -8,6 +8,7 @@ import {
   validateNumber,
 } from '../base/validate.js';
 import type { Awaitable } from '../task/awaitable.js';
+import { runUntracked } from '../task/tracking.js';
 import type { ConnectionInfo } from './endpoint.js';
 
 type Done = (error?: Error | null) => void;
@@ -40,6 +41,7 @@ export interface DuplexOptions {
 /**
  * A `stream.Duplex` over a stream of this package, with what packages call of `net.Socket`: for
  * `http.Server.emit('connection', …)`, database clients and the like. Only one of the two may be read and written.
+ * It belongs to no task: cancelling the one that made it leaves it alone.
  *
  * @source Node `stream.Duplex`, `net.Socket`
  */
@@ -61,7 +63,7 @@ export class StreamDuplex extends Duplex {
   _attach(stream: DuplexSource): void {
     this.#stream = stream;
     // Nobody may be reading when the connection ends.
-    void Promise.resolve(stream.closed).then(() => this.destroy(stream._error ?? undefined));
+    settle(stream.closed, () => this.destroy(stream._error ?? undefined));
     for (const set of this.#settings) set(stream);
     this.#settings.length = 0;
   }
@@ -158,15 +160,17 @@ export class StreamDuplex extends Duplex {
   override _read(): void {
     if (this.#isReading) return;
     this.#isReading = true;
-    this.#stream!.read().then(
-      (chunk) => {
-        this.#isReading = false;
-        this.#idleTimer?.refresh();
-        // What arrives while nobody wants it stays in the stream, which slows the peer down.
-        if (!this.destroyed) this.push(chunk.length === 0 ? null : chunk);
-      },
-      (error: unknown) => this.destroy(error as Error),
-    );
+    runUntracked(() => {
+      this.#stream!.read().then(
+        (chunk) => {
+          this.#isReading = false;
+          this.#idleTimer?.refresh();
+          // What arrives while nobody wants it stays in the stream, which slows the peer down.
+          if (!this.destroyed) this.push(chunk.length === 0 ? null : chunk);
+        },
+        (error: unknown) => this.destroy(error as Error),
+      );
+    });
   }
 
   /** @internal */
@@ -190,14 +194,14 @@ export class StreamDuplex extends Duplex {
     } catch (error) {
       return done(error as Error);
     }
-    stream.drain().then(() => done(), done);
+    settle(stream.drain(), done);
   }
 
   /** @internal */
   override _final(done: Done): void {
     const ended = this.#stream!._endWriting();
     if (ended === null) done();
-    else void ended.then(() => done());
+    else settle(ended, () => done());
   }
 
   /** @internal */
@@ -208,6 +212,11 @@ export class StreamDuplex extends Duplex {
     // Whoever destroys does not wait for a peer that takes nothing.
     if (error === null && stream.writeBufferSize === 0) void stream.close();
     else stream.abort();
-    void Promise.resolve(stream.closed).then(() => done(error));
+    settle(stream.closed, () => done(error));
   }
+}
+
+// Apart from the task that runs now, whose end would else be that of the wait.
+function settle(wait: Awaitable<void>, done: Done): void {
+  runUntracked(() => void wait.then(() => done(), done));
 }

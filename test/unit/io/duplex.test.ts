@@ -4,6 +4,9 @@ import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
 import { listen } from '../../../src/io/open.js';
+import { createTask } from '../../../src/task/current.js';
+import { sleep } from '../../../src/task/sleep.js';
+import { turns } from '../../support/loop.js';
 import type { StreamDuplex } from '../../../src/io/duplex.js';
 import {
   clientPair,
@@ -120,6 +123,46 @@ describe.each([
       peer.end();
       expect(String(await rest)).toBe('');
       await ended;
+    }));
+
+  test('it outlives the task that made it, and the one that destroys it', () =>
+    withPair(makePair, {}, async ({ stream, peer }, loop) => {
+      let duplex: StreamDuplex | undefined;
+      const cancelledAfter = async (work: () => void): Promise<void> => {
+        const task = createTask(async () => {
+          work();
+          await sleep(60_000);
+        });
+        await turns(loop);
+        task.cancel();
+        await task.catch(() => undefined);
+        await turns(loop);
+      };
+      await cancelledAfter(() => {
+        duplex = stream.toNodeDuplex();
+        duplex.resume();
+      });
+      expect(duplex!.destroyed).toBe(false);
+      peer.pause();
+      await cancelledAfter(() => void duplex!.write(pattern(8_000_000)));
+      expect(duplex!.destroyed).toBe(false);
+      await cancelledAfter(() => duplex!.destroy());
+      await until('it is closed', () => duplex!.closed);
+    }));
+
+  test('it hears of a reset behind the end of the task that made it, though nobody reads', () =>
+    withPair(makePair, {}, async ({ stream, peer }, loop) => {
+      let events: string[] = [];
+      const task = createTask(async () => {
+        events = record(stream.toNodeDuplex(), false);
+        await sleep(60_000);
+      });
+      await turns(loop);
+      task.cancel();
+      await task.catch(() => undefined);
+      peer.resetAndDestroy();
+      await until('it is closed', () => events.at(-1) === 'close');
+      expect(events).toEqual(['error ECONNRESET', 'close']);
     }));
 
   test('knows what packages ask a socket for', () =>
