@@ -17,9 +17,12 @@ type Done = (error?: Error | null) => void;
 export interface DuplexSource {
   readonly closed: Awaitable<void>;
   readonly info: ConnectionInfo;
-  readonly writeBufferSize: number;
   /** Why it broke, if it did. */
   readonly _error: Error | null;
+  /** Hands what is written to the kernel; how many bytes that did not take. */
+  _flush(): number;
+  /** Waits until the kernel has taken everything. */
+  _flushed(): Awaitable<void>;
   read(): Awaitable<Buffer>;
   writev(pieces: Iterable<Uint8Array>): boolean;
   drain(): Awaitable<void>;
@@ -199,9 +202,12 @@ export class StreamDuplex extends Duplex {
 
   /** @internal */
   override _final(done: Done): void {
-    const ended = this.#stream!._endWriting();
-    if (ended === null) done();
-    else settle(ended, () => done());
+    const stream = this.#stream!;
+    const ended = stream._endWriting();
+    if (ended !== null) settle(ended, () => done());
+    // Once it is finished it may be destroyed, which must not cost the last bytes.
+    else if (stream._flush() === 0) done();
+    else settle(stream._flushed(), done);
   }
 
   /** @internal */
@@ -210,7 +216,7 @@ export class StreamDuplex extends Duplex {
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
     if (stream === null) return done(error);
     // Whoever destroys does not wait for a peer that takes nothing.
-    if (error === null && stream.writeBufferSize === 0) void stream.close();
+    if (error === null && stream._flush() === 0) void stream.close();
     else stream.abort();
     settle(stream.closed, () => done(error));
   }

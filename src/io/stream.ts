@@ -57,6 +57,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #reader: Reader | null = null;
   #wanted: number | Demand = ANY_SIZE;
   #drainers: Waiters | null = null;
+  #flushers: Waiters | null = null;
   #drainCount = 0;
   #lateWrites = 0;
   #isSendingFile = false;
@@ -344,6 +345,18 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   #waitForRoom(): Future<void> {
     return (this.#drainers ??= new Waiters(this.#endpoint.loop)).add();
+  }
+
+  /** Hands what is written to the kernel; how many bytes that did not take. @internal */
+  _flush(): number {
+    const endpoint = this.#endpoint;
+    if (endpoint.bufferedBytes > 0) endpoint.flush();
+    return endpoint.bufferedBytes;
+  }
+
+  /** Waits, after `_flush()`, until the kernel has taken everything. @internal */
+  _flushed(): Awaitable<void> {
+    return (this.#flushers ??= new Waiters(this.#endpoint.loop)).add();
   }
 
   // Takes a turn, so that a writer that ignores the error cannot keep the loop to itself.
@@ -657,20 +670,24 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   /** @internal */
   onDrain(): void {
-    if (this.#drainers === null || this.#endpoint.bufferedBytes > this.#limits.low) return;
-    this.#drainers.fulfil();
+    const { bufferedBytes } = this.#endpoint;
+    if (bufferedBytes <= this.#limits.low) this.#drainers?.fulfil();
+    if (bufferedBytes === 0) this.#flushers?.fulfil();
   }
 
   /** @internal */
   onError(error: Error): void {
     this.#serveReader();
     this.#drainers?.fail(error);
+    this.#flushers?.fail(error);
   }
 
   /** @internal */
   onClosed(): void {
     this.#serveReader();
-    this.#drainers?.fail(this.#endpoint.error ?? connectionLost());
+    const error = this.#endpoint.error ?? connectionLost();
+    this.#drainers?.fail(error);
+    this.#flushers?.fail(error);
     this.#closed?.happen();
     this.#owner?._onConnectionClosed(this);
   }

@@ -125,6 +125,45 @@ describe.each([
       await ended;
     }));
 
+  test('the last bytes reach a slow peer that has ended already', () =>
+    withPair(makePair, { highWaterMark: 10_000_000 }, async ({ stream, peer }) => {
+      const duplex = stream.toNodeDuplex();
+      duplex.resume();
+      const back = digested(peer);
+      peer.pause();
+      peer.end();
+      await once(duplex, 'end');
+      const bytes = pattern(8_000_000);
+      duplex.end(bytes);
+      expect(await settled(() => stream.writeBufferSize)).toBeGreaterThan(0);
+      expect([duplex.writableFinished, duplex.destroyed]).toEqual([false, false]);
+      peer.resume();
+      expect(String(await back)).toBe(String(new Digest().add(bytes)));
+      await until('it is closed', () => duplex.closed);
+    }));
+
+  test('destroy() of one that has ended does not wait for a peer that takes nothing', () =>
+    withPair(makePair, {}, async ({ stream, peer }) => {
+      const duplex = stream.toNodeDuplex();
+      peer.pause();
+      duplex.end(pattern(8_000_000));
+      await settled(() => stream.writeBufferSize);
+      const closed = once(duplex, 'close');
+      duplex.destroy();
+      await closed;
+      expect(duplex.writableFinished).toBe(false);
+    }));
+
+  test('what was written in the same turn goes out before destroy()', () =>
+    withPair(makePair, {}, async ({ stream, peer }) => {
+      const duplex = stream.toNodeDuplex();
+      const back = received(peer);
+      duplex.write('bye');
+      duplex.destroy();
+      expect(String(await back)).toBe('bye');
+      await until('it is closed', () => duplex.closed);
+    }));
+
   test('it outlives the task that made it, and the one that destroys it', () =>
     withPair(makePair, {}, async ({ stream, peer }, loop) => {
       let duplex: StreamDuplex | undefined;
