@@ -23,6 +23,7 @@ export interface DuplexSource {
   _flush(): number;
   /** Waits until the kernel has taken everything. */
   _flushed(): Awaitable<void>;
+  isClosing(): boolean;
   read(): Awaitable<Buffer>;
   writev(pieces: Iterable<Uint8Array>): boolean;
   drain(): Awaitable<void>;
@@ -73,7 +74,7 @@ export class StreamDuplex extends Duplex {
 
   #set(setting: (stream: DuplexSource) => unknown): this {
     if (this.#stream === null) this.#settings.push(setting);
-    else setting(this.#stream);
+    else if (!this.#stream.isClosing()) setting(this.#stream);
     return this;
   }
 

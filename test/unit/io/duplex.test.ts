@@ -204,6 +204,15 @@ describe.each([
       expect(events).toEqual(['error ECONNRESET', 'close']);
     }));
 
+  test('settings after the end are harmless', () =>
+    withPair(makePair, {}, async ({ stream }) => {
+      const duplex = stream.toNodeDuplex();
+      const closed = once(duplex, 'close');
+      duplex.destroy();
+      await closed;
+      expect(duplex.setNoDelay().setKeepAlive(true, 1000).ref().unref()).toBe(duplex);
+    }));
+
   test('knows what packages ask a socket for', () =>
     withPair(makePair, {}, async ({ stream, peer }) => {
       const duplex = stream.toNodeDuplex();
