@@ -142,7 +142,6 @@ int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may
   iovec pieces[kDatagramBatch];
   sockaddr_storage names[kDatagramBatch];
   Control controls[kDatagramBatch] = {};
-  uint32_t runs[kDatagramBatch];
   uint32_t used = 0;
   for (uint32_t i = 0; i < count; used++) {
     const uint32_t run = may_join ? RunOf(datagrams + i, count - i) : 1;
@@ -157,7 +156,6 @@ int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may
       message->msg_namelen = ToSystem(*datagrams[i].to, &names[used]);
     }
     if (run > 1) CutInto(static_cast<uint16_t>(datagrams[i].size), &controls[used], message);
-    runs[used] = run;
     i += run;
   }
   int sent;
@@ -166,13 +164,14 @@ int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may
   } while (sent < 0 && errno == EINTR);
   if (sent < 0) {
     const int32_t error = LastError();
+    const auto first = static_cast<uint32_t>(messages[0].msg_hdr.msg_iovlen);
     // Larger than the path takes uncut, or a kernel or device without segmentation.
     const bool is_refused =
         error == -EINVAL || error == -EIO || error == -EMSGSIZE || error == -EOPNOTSUPP;
-    return is_refused && runs[0] > 1 ? Send(fd, datagrams, runs[0], false) : error;
+    return is_refused && first > 1 ? Send(fd, datagrams, first, false) : error;
   }
-  uint32_t taken = 0;
-  for (int i = 0; i < sent; i++) taken += runs[i];
+  size_t taken = 0;
+  for (int i = 0; i < sent; i++) taken += messages[i].msg_hdr.msg_iovlen;
   return static_cast<int32_t>(taken);
 }
 
