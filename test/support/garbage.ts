@@ -17,3 +17,16 @@ export async function isCollected(reference: WeakRef<object>): Promise<boolean> 
   }
   return false;
 }
+
+/** Bytes of the heap and of array buffers that stay after several collections. */
+export async function heldBytes(): Promise<number> {
+  let least = Infinity;
+  for (let round = 0; round < 5; round++) {
+    collect();
+    const { heapUsed, arrayBuffers } = process.memoryUsage();
+    least = Math.min(least, heapUsed + arrayBuffers);
+    // Array buffers are freed by a thread, some time after their collection.
+    await nodeTurn();
+  }
+  return least;
+}

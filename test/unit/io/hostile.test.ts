@@ -5,7 +5,7 @@ import type { EventLoop } from '../../../src/event-loop.js';
 import { connect, listen } from '../../../src/io/open.js';
 import type { Stream } from '../../../src/io/stream.js';
 import { abi } from '../../../src/native/abi.js';
-import { collect } from '../../support/garbage.js';
+import { collect, heldBytes } from '../../support/garbage.js';
 import { leftovers, nodeTurn, NOTHING_LEFT } from '../../support/loop.js';
 import {
   NetServer,
@@ -69,18 +69,15 @@ test('clients that send one byte at a time are served, all of them', () =>
 test('single bytes that nobody reads cost little more than they are', () =>
   withEventLoop(async () => {
     const pairs = await Promise.all(Array.from({ length: 10 }, () => serverPair()));
-    collect();
-    const before = process.memoryUsage();
+    const before = await heldBytes();
     const perStream = 3000;
     for (let i = 0; i < perStream; i++) {
       for (const { stream } of pairs) stream.onData(Buffer.from(new ArrayBuffer(64), 0, 1));
     }
-    collect();
-    const after = process.memoryUsage();
+    const after = await heldBytes();
     expect(pairs.map(({ stream }) => unreadBytes(stream))).toEqual(pairs.map(() => perStream));
-    const bytes = after.heapUsed - before.heapUsed + after.arrayBuffers - before.arrayBuffers;
     // A chunk of its own for each takes more than 150.
-    expect(bytes / (pairs.length * perStream)).toBeLessThan(40);
+    expect((after - before) / (pairs.length * perStream)).toBeLessThan(40);
     await Promise.all(pairs.map(async (pair) => await pair.close()));
   }));
 
