@@ -58,6 +58,7 @@ export type {
 export type { NodeConnection } from './io/node-connection.js';
 export { connect, fromNodeSocket, listen, nodeConnection, streamPair } from './io/open.js';
 export { Transport, type AnyProtocol, type BufferedProtocol, type Protocol } from './io/protocol.js';
+export { requestScope, type Requester } from './io/request-scope.js';
 export type { OpenFile, SendFileOptions } from './io/send-file.js';
 export { Server, type ConnectionHandler } from './io/server.js';
 export { RawSockets, type RawSocketOptions, type SocketTarget } from './io/sock.js';

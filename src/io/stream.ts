@@ -532,6 +532,11 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    * Suspends: while the socket is open. A cancel point then.
    */
   get closed(): Awaitable<void> {
+    return this._closed;
+  }
+
+  /** @internal */
+  get _closed(): Once {
     if (this.#closed === null) {
       this.#closed = new Once(this.#endpoint.loop);
       if (this.#endpoint.isClosed) this.#closed.happen();

@@ -67,7 +67,8 @@ export class Once implements Awaitable<void> {
     this.#waiters = null;
   }
 
-  #wait(): Future<void> {
+  /** A future of its own for one who waits. */
+  wait(): Future<void> {
     if (!this.#hasHappened) return (this.#waiters ??= new Waiters(this.#loop)).add();
     const future = new Future<void>(this.#loop);
     future.setResult();
@@ -75,13 +76,13 @@ export class Once implements Awaitable<void> {
   }
 
   [Symbol.iterator](): Iterator<unknown, void, unknown> {
-    return this.#wait()[Symbol.iterator]();
+    return this.wait()[Symbol.iterator]();
   }
 
   then<R = void, E = never>(
     onFulfilled?: (() => R | PromiseLike<R>) | null,
     onRejected?: ((error: unknown) => E | PromiseLike<E>) | null,
   ): PromiseLike<R | E> {
-    return this.#wait().then(onFulfilled, onRejected);
+    return this.wait().then(onFulfilled, onRejected);
   }
 }

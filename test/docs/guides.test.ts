@@ -14,7 +14,16 @@ const GENERATED = ['faults.md', 'features.md'];
 const guides = readdirSync(folder).filter((file) => file.endsWith('.md') && !GENERATED.includes(file));
 
 // What a program may import, beside this package.
-const OTHERS = ['node:events', 'node:timers/promises', 'p-limit', 'p-queue', 'p-retry', 'bottleneck', 'ws'];
+const OTHERS = [
+  'node:events',
+  'node:http',
+  'node:timers/promises',
+  'p-limit',
+  'p-queue',
+  'p-retry',
+  'bottleneck',
+  'ws',
+];
 
 async function importable(): Promise<Map<string, object>> {
   const modules = new Map<string, object>([['evloop', evloop]]);

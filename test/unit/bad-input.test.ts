@@ -1,6 +1,6 @@
 // Every public function, given what it does not take, says so: with a TypeError or RangeError, a code,
 // and what it expected and got. The last tests find public functions that the table forgets.
-import { PassThrough } from 'node:stream';
+import { PassThrough, Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as evloop from '../../src/index.js';
 import {
@@ -480,6 +480,12 @@ row('taskGroup', 'body', { types: noFunctions }, (_, value) => evloop.taskGroup(
 options('taskGroup', (_, value) => evloop.taskGroup(body, value), {
   onError: { types: [null, 5, {}], ranges: ['', 'ignore'] },
 });
+row('requestScope', 'requester', { types: [undefined, ...noObjects, {}, Readable.from([])] }, (_, value) =>
+  evloop.requestScope(value, body),
+);
+row('requestScope', 'body', { types: noFunctions }, (_, value) =>
+  evloop.requestScope(new PassThrough(), value),
+);
 row('TaskGroup.start', 'body', { types: noFunctions }, ({ group }, value) => group.start(value));
 row('encodeDeadline', 'deadline', { types: noOptionalNumbers, ranges: [NaN] }, (_, value) =>
   evloop.encodeDeadline(value),
