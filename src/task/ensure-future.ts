@@ -90,8 +90,12 @@ export function futureOf<T>(loop: LoopCore, joinable: Joinable<T>, frame: Frame 
     return joinable as Future<T>;
   }
   if (isThenable(joinable) && (joinable instanceof Promise || !(Symbol.iterator in joinable))) {
-    handOver(joinable);
-    return wrapOn(loop, joinable as PromiseLike<T>, undefined, cancelOperation);
+    return wrapOn(
+      loop,
+      joinable as PromiseLike<T>,
+      undefined,
+      handOver(joinable) ? cancelOperation : undefined,
+    );
   }
   const coroutine = isThenable(joinable) ? join(joinable as Awaitable<T>) : joinable;
   return createTaskOn(loop, coroutine, frame === null ? undefined : { _frame: frame });

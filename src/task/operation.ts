@@ -99,16 +99,18 @@ interface Running<T> extends Promise<T> {
 
 /**
  * Makes an operation the business of whoever waits for its promise: cancelling the task that began it does not
- * reach it any more, unless that waits for it as well.
+ * reach it any more, unless that waits for it as well. Returns whether it is the promise of one.
  *
  * @internal
  */
-export function handOver(promise: PromiseLike<unknown>): void {
-  (promise as Running<unknown>)[RUN]?.handOver();
+export function handOver(promise: PromiseLike<unknown>): boolean {
+  const run = (promise as Running<unknown>)[RUN];
+  run?.handOver();
+  return run !== undefined;
 }
 
-/** Cancels the operation whose promise this is, if it is one, and nothing else of its task. @internal */
-export function cancelOperation(promise: Promise<unknown>, reason: unknown): void {
+/** Cancels the operation whose promise this is, and nothing else of its task. @internal */
+export function cancelOperation(promise: PromiseLike<unknown>, reason: unknown): void {
   (promise as Running<unknown>)[RUN]?.interrupt(reason);
 }
 
@@ -175,7 +177,8 @@ class InlineRun<T> extends AwaitLink {
   }
 
   #isCancelDue(): boolean {
-    return !this.#isHandedOver && isCancelDue(this.#task, this.#frame);
+    if (this.#isHandedOver || this.#awaited?._isTaken === true) return false;
+    return isCancelDue(this.#task, this.#frame);
   }
 
   #setOperating(isOperating: boolean): void {

@@ -22,6 +22,8 @@ export interface Suspension {
   done(): boolean;
   /** A cancellation does not replace the outcome, but is thrown at the next wait. */
   readonly _keepsResult?: boolean;
+  /** Steps of an operation get the outcome although a cancellation came after it. */
+  readonly _isTaken?: boolean;
   /** What has to end first, whatever happens: waiting here swallows no cancellation. */
   readonly _isCleanup?: boolean;
   /** The outcome went to a task that was cancelled meanwhile. */

@@ -22,7 +22,7 @@ interface Link {
 class Wrapped<T> extends Future<T> {
   declare _link: Link;
   declare _cancelSignal: AbortSignal | null;
-  /** Cancels what is wrapped as well. */
+  /** Cancels the operation that is wrapped as well. */
   declare _cancelSource: ((reason: unknown) => void) | null;
 
   static {
@@ -34,6 +34,11 @@ class Wrapped<T> extends Future<T> {
     this._link = { future: this };
     this._cancelSignal = null;
     this._cancelSource = null;
+  }
+
+  // What an operation has taken, nobody could give back.
+  get _isTaken(): boolean {
+    return this._cancelSource !== null;
   }
 
   override cancel(reason?: unknown): boolean {
@@ -91,7 +96,7 @@ export function wrapOn<T>(
   loop: LoopCore,
   promise: PromiseLike<T>,
   options?: WrapOptions,
-  cancelSource?: (promise: Promise<unknown>, reason: unknown) => void,
+  cancelSource?: (promise: PromiseLike<unknown>, reason: unknown) => void,
 ): Future<T> {
   if (options !== undefined) validateObject('options', options);
   const signal = options?.signal;
@@ -106,7 +111,7 @@ export function wrapOn<T>(
   } else {
     wrapped = new Wrapped<T>(loop);
     follow(wrapped._link, promise);
-    if (cancelSource !== undefined && promise instanceof Promise) {
+    if (cancelSource !== undefined) {
       wrapped._cancelSource = (reason) => cancelSource(promise, reason);
     }
   }

@@ -361,11 +361,13 @@ test('C-99 an error that nobody read is told of when the process exits, late can
     globalThis.future = loop.createFuture();
     globalThis.task = loop.createTask(function* () { throw new Error('of the task'); });
     loop.runForever();
-    setTimeout(() => {
+    const end = () => {
+      if (!task.done()) return setTimeout(end, 1);
       future.setException(new Error('of the future'));
       console.log(task.cancel(), future.cancel());
       loop.stop();
-    }, 5);
+    };
+    end();
   `);
   expect(code).toBe(0);
   for (const what of ['Task', 'Future']) {

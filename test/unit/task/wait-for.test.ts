@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { InvalidStateError, TimeoutError } from '../../../src/base/errors.js';
+import { InvalidStateError, isCancelled, TimeoutError } from '../../../src/base/errors.js';
+import { Queue } from '../../../src/sync/queue.js';
 import { currentTask } from '../../../src/task/current.js';
 import { currentDeadline } from '../../../src/task/deadline.js';
 import { Future } from '../../../src/task/future.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { waitFor } from '../../../src/task/wait-for.js';
 import { forms, outcome } from '../../support/forms.js';
-import { withLoop } from '../../support/loop.js';
+import { turns, withLoop } from '../../support/loop.js';
 
 const LONG = 60_000;
 
@@ -50,6 +51,28 @@ describe.each(forms)('$name', (form) => {
       expect(deadline).toBeLessThan(Infinity);
     });
   });
+
+  test.each([0, 1, 2, 3, 4])(
+    'wait_for: an item of a queue is taken or still there when the task is cancelled %i callbacks later',
+    (count) =>
+      withLoop(async (loop) => {
+        const queue = new Queue<string>(Infinity);
+        const taken: unknown[] = [];
+        const task = form.start(function* () {
+          taken.push(yield waitFor(queue.get(), LONG));
+          yield sleep(LONG);
+        });
+        await turns(loop);
+        queue.putNowait('item');
+        const cancelLater = (left: number): void => {
+          if (left === 0) task.cancel();
+          else loop.callSoon(cancelLater, left - 1);
+        };
+        cancelLater(count);
+        expect(isCancelled(await outcome(task))).toBe(true);
+        expect([...taken, ...(queue.empty() ? [] : [queue.getNowait()])]).toEqual(['item']);
+      }),
+  );
 
   test('wait_for: cancels what takes too long, and throws a TimeoutError', async () => {
     await withLoop(async (loop) => {
