@@ -155,7 +155,7 @@ export const tables = [
     id: 'connections/end',
     title: 'Connections, the end of 19,000 at once',
     metrics: {
-      own: { title: 'longest stay, processor time without collections', unit: 'ms', digits: 1 },
+      own: { title: 'longest stay, processor time of its thread without collections', unit: 'ms', digits: 1 },
       busy: { title: 'with them', unit: 'ms', digits: 1 },
       stall: { title: 'as a clock sees it', unit: 'ms', digits: 1 },
       whole: { title: 'until the last was gone', unit: 'ms', digits: 0 },

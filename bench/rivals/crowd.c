@@ -1,7 +1,8 @@
 // Connections that do nothing: crowd HOST PORT COUNT
 //
 // Opens COUNT connections, prints a line, and waits for one on its standard input: at "close" it
-// ends them one after the other, at "reset" by RST; its own end closes whatever is left.
+// ends them one after the other, at "reset" by RST. It ends when its input does, and closes whatever is left:
+// the end of a process is work for the one that waits for it.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -53,5 +54,6 @@ int main(int argc, char** argv) {
     }
     close(sockets[i]);
   }
+  while (fgets(order, sizeof order, stdin) != NULL);
   return 0;
 }

@@ -267,7 +267,7 @@ export class SystemError extends Error {
   declare readonly hostname?: string;
 
   constructor(errno: number, syscall: string, where: ErrorPlace = {}, text?: string) {
-    const [name, meaning] = getSystemErrorMap().get(errno) ?? [`UNKNOWN_${String(-errno)}`, 'unknown error'];
+    const [name, meaning] = systemErrors().get(errno) ?? [`UNKNOWN_${String(-errno)}`, 'unknown error'];
     const code = errno === EAI_NONAME || errno === EAI_NODATA ? 'ENOTFOUND' : name;
     super(`${syscall} ${code}${describePlace(where)}: ${text ?? meaning}`);
     this.code = code;
@@ -312,9 +312,16 @@ export function connectionLost(syscall = 'write'): SystemError {
   return new SystemError(connectionReset, syscall, {}, 'connection lost');
 }
 
+let errorMap: ReturnType<typeof getSystemErrorMap> | undefined;
+
+// Node makes a new map for each who asks.
+function systemErrors(): ReturnType<typeof getSystemErrorMap> {
+  return (errorMap ??= getSystemErrorMap());
+}
+
 // Numbers differ between systems.
 function errnoOf(wanted: string): number {
-  for (const [errno, [code]] of getSystemErrorMap()) if (code === wanted) return errno;
+  for (const [errno, [code]] of systemErrors()) if (code === wanted) return errno;
   throw new RangeError(`This system has no ${wanted}`);
 }
 

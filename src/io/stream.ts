@@ -690,11 +690,15 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   /** @internal */
   onClosed(): void {
     this.#serveReader();
+    if (this.#drainers !== null || this.#flushers !== null) this.#failWriters();
+    this.#closed?.happen();
+    this.#owner?._onConnectionClosed(this);
+  }
+
+  #failWriters(): void {
     const error = this.#endpoint.error ?? connectionLost();
     this.#drainers?.fail(error);
     this.#flushers?.fail(error);
-    this.#closed?.happen();
-    this.#owner?._onConnectionClosed(this);
   }
 
   // Somebody who was cancelled wants nothing any more.
