@@ -149,7 +149,10 @@ export const tables = [
     settings: { rounds: 5, active: 100, warmup: 2, seconds: 3 },
     quick: { rounds: 2, warmup: 1.5, seconds: 1.5 },
     contenders: () =>
-      PROGRAMS.flatMap(([name, program]) => [100, 19_000].map((open) => serverWith(name, program, open))),
+      /** @type {[string, readonly string[]][]} */ ([
+        ...PROGRAMS,
+        ['C epoll', [compileC('echo-epoll.c')]],
+      ]).flatMap(([name, program]) => [100, 19_000].map((open) => serverWith(name, program, open))),
   },
   {
     id: 'connections/end',
