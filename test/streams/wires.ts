@@ -23,6 +23,8 @@ export interface Ends {
 
 export interface Wire {
   readonly name: string;
+  /** Whether bytes go from the first end to the other alone. */
+  readonly isOneWay?: boolean;
   /** Whether one direction goes on when the other has ended. */
   readonly isHalfOpen: boolean;
   /** Whether the other end can tell an abort from an end. */
@@ -164,6 +166,23 @@ const socketpair: Wire = {
   },
 };
 
+const pipe: Wire = {
+  name: 'pipe',
+  isOneWay: true,
+  isHalfOpen: false,
+  hasResets: false,
+  pieceSizeBytes: RECEIVE_SIZE_BYTES,
+  open: (options) => {
+    const loop = EventLoop.running();
+    const [readEnd, writeEnd] = descriptors.pipe();
+    return Promise.resolve({
+      one: loop.writePipe(writeEnd, options),
+      other: loop.readPipe(readEnd, options),
+      close: () => undefined,
+    });
+  },
+};
+
 /** A Duplex over one stream, and a stream over that. */
 const duplexOfStream: Wire = {
   name: 'Duplex over TCP',
@@ -185,5 +204,6 @@ export const wires: readonly Wire[] = [
   nodeNet,
   memory,
   socketpair,
+  pipe,
   duplexOfStream,
 ];
