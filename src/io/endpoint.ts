@@ -13,6 +13,7 @@ import { validateBoolean, validateInteger } from '../base/validate.js';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
 import { abi } from '../native/abi.js';
 import { FAMILY_UNIX, type NativeAddress, type SlotRef } from '../native/binding.js';
+import { originOf, recordOrigin } from '../task/debug-sites.js';
 import { receivedBytes, toBytes, type Writable } from './bytes.js';
 
 /** Hears what happens on an endpoint, while completions are reaped: it must not call user code. */
@@ -112,6 +113,7 @@ export class Endpoint implements CompletionTarget {
     this.generation = slot.generation;
     loop._attach(slot.index, this);
     loop._reference(1);
+    if (loop.debug) recordOrigin(this);
   }
 
   set sink(sink: EndpointSink) {
@@ -414,14 +416,24 @@ export class Endpoint implements CompletionTarget {
 
   #onClosed(result: number): void {
     if (this.#state === STATE_CLOSED) return;
-    // The loop is being closed.
-    if (this.#state < STATE_CLOSING) this.#rememberAddresses();
+    if (this.#state < STATE_CLOSING) this.#onLoopClosed();
     this.#state = STATE_CLOSED;
     if (result < 0) this.error ??= systemError(result, 'send');
     this.#discard();
     this.loop._detach(this.index, this);
     if (this.#isReferenced) this.loop._reference(-1);
     this.#sink.onClosed();
+  }
+
+  // No collection closes what somebody has forgotten; this is where it shows.
+  #onLoopClosed(): void {
+    this.#rememberAddresses();
+    if (!this.loop.debug) return;
+    this.loop.callExceptionHandler({
+      message: 'A connection was open when its loop was closed',
+      transport: this.#sink,
+      sourceTraceback: originOf(this),
+    });
   }
 
   // Properties of the socket

@@ -2,12 +2,26 @@
 import { describe, expect, test } from 'vitest';
 import type { IncompleteReadError } from '../../src/base/errors.js';
 import { InvalidStateError, LimitOverrunError } from '../../src/base/errors.js';
-import type { EventLoop } from '../../src/event-loop.js';
+import type { ExceptionContext } from '../../src/core/exception.js';
+import { EventLoop } from '../../src/event-loop.js';
+import { connect, listen } from '../../src/io/open.js';
 import type { StreamOptions } from '../../src/io/limits.js';
 import type { Stream } from '../../src/io/stream.js';
 import type { Awaitable } from '../../src/task/awaitable.js';
+import { moveOnAfter } from '../../src/task/cancel-scope.js';
 import { forms, outcome } from '../support/forms.js';
-import { clientPair, unreadBytes, until, withPair, type Pair } from '../support/net.js';
+import { isCollected } from '../support/garbage.js';
+import {
+  clientPair,
+  netConnect,
+  NetServer,
+  received,
+  unreadBytes,
+  until,
+  withEventLoop,
+  withPair,
+  type Pair,
+} from '../support/net.js';
 
 type Read = (use: (stream: Stream) => Awaitable<Buffer>) => Promise<unknown>;
 
@@ -247,3 +261,67 @@ test('writev() writes all pieces in their order, or none', () =>
     for await (const chunk of peer) chunks.push(chunk as Buffer);
     expect(String(Buffer.concat(chunks))).toBe(`bcd${'x'.repeat(40_000)}`);
   }));
+
+describe('C-88 no collection closes a connection', () => {
+  test('C-88 one that a handler keeps nothing of is closed when the handler is through', () =>
+    withEventLoop(async () => {
+      const server = await listen((stream) => Promise.resolve(void stream.write('bye')), {
+        host: '127.0.0.1',
+      });
+      const peer = await netConnect(server.port);
+      expect(String(await received(peer))).toBe('bye');
+      await server.close();
+    }));
+
+  test('C-88 one whose stream was dropped goes on, and a read with a limit ends it', () =>
+    withEventLoop(async () => {
+      const server = await NetServer.open();
+      const accepted = server.next();
+      const served: Stream[] = [];
+      const dropped = await connect({ host: '127.0.0.1', port: server.port }).then((stream) => {
+        stream.write('hello');
+        return new WeakRef(stream);
+      });
+      const peer = await accepted;
+      let isClosed = false;
+      peer.on('close', () => (isClosed = true)).on('data', () => undefined);
+      expect(await isCollected(dropped)).toBe(false);
+      expect(isClosed).toBe(false);
+      dropped.deref()!.abort();
+      await until('it is closed', () => isClosed);
+      const idle = await listen(
+        async (stream) => {
+          served.push(stream);
+          await moveOnAfter(5, () => stream.read());
+        },
+        { host: '127.0.0.1' },
+      );
+      const silent = await netConnect(idle.port);
+      expect(await received(silent)).toHaveLength(0);
+      expect(served).toHaveLength(1);
+      await idle.close();
+      await server.close();
+    }));
+
+  test.each([true, false])(
+    'C-88 one that is open when its loop is closed is told of, in debug mode: %s',
+    async (debug) => {
+      const reports: ExceptionContext[] = [];
+      const loop = new EventLoop({ debug });
+      loop.setExceptionHandler((_, context) => reports.push(context));
+      const server = await NetServer.open();
+      const [stream] = await loop.runUntilComplete(async () => {
+        const open = () => connect({ host: '127.0.0.1', port: server.port });
+        const closed = await open();
+        await closed.close();
+        return [await open()];
+      });
+      loop.close();
+      expect(reports.map(({ message, transport }) => [message, transport])).toEqual(
+        debug ? [['A connection was open when its loop was closed', stream]] : [],
+      );
+      if (debug) expect(reports[0]!.sourceTraceback).toMatch(/connect/);
+      await server.close();
+    },
+  );
+});
