@@ -7,9 +7,11 @@ import {
   validateInteger,
   validateNumber,
 } from '../base/validate.js';
+import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from '../task/awaitable.js';
 import { runUntracked } from '../task/tracking.js';
 import type { ConnectionInfo } from './endpoint.js';
+import { openOn, type LoopBound } from './open-on.js';
 
 type Done = (error?: Error | null) => void;
 
@@ -49,17 +51,22 @@ export interface DuplexOptions {
  *
  * @source Node `stream.Duplex`, `net.Socket`
  */
-export class StreamDuplex extends Duplex {
+export class StreamDuplex extends Duplex implements LoopBound {
+  readonly #loop: LoopCore;
   #stream: DuplexSource | null = null;
   // What is to be done with the stream once it is there.
   readonly #settings: ((stream: DuplexSource) => unknown)[] = [];
   #isReading = false;
+  // Says that it is destroyed, once the stream is closed.
+  #endDestroying: (() => void) | null = null;
   #idleTimer: NodeJS.Timeout | null = null;
   #timeoutMs = 0;
 
   /** @internal */
-  constructor(stream: DuplexSource | null, options: DuplexOptions = {}) {
+  constructor(loop: LoopCore, stream: DuplexSource | null, options: DuplexOptions = {}) {
     super({ allowHalfOpen: options.allowHalfOpen ?? true });
+    this.#loop = loop;
+    openOn(loop).add(this);
     if (stream !== null) this._attach(stream);
   }
 
@@ -74,8 +81,13 @@ export class StreamDuplex extends Duplex {
 
   #set(setting: (stream: DuplexSource) => unknown): this {
     if (this.#stream === null) this.#settings.push(setting);
-    else if (!this.#stream.isClosing()) setting(this.#stream);
+    else setting(this.#stream);
     return this;
+  }
+
+  // A socket that is being closed has no options any more.
+  #setOption(option: (stream: DuplexSource) => unknown): this {
+    return this.#set((stream) => stream.isClosing() || option(stream));
   }
 
   /** The peer's address, as of `net.Socket`; still there after the end. */
@@ -106,14 +118,14 @@ export class StreamDuplex extends Duplex {
   /** As `Stream.setNoDelay`. @throws As that does. */
   setNoDelay(on = true): this {
     validateBoolean('on', on);
-    return this.#set((stream) => stream.setNoDelay(on));
+    return this.#setOption((stream) => stream.setNoDelay(on));
   }
 
   /** As `Stream.setKeepAlive`. @throws As that does. */
   setKeepAlive(on = false, delayMs = 0): this {
     validateBoolean('on', on);
     validateInteger('delayMs', delayMs, 0, LONGEST_TIMEOUT_MS);
-    return this.#set((stream) => stream.setKeepAlive(on, delayMs));
+    return this.#setOption((stream) => stream.setKeepAlive(on, delayMs));
   }
 
   /**
@@ -142,6 +154,13 @@ export class StreamDuplex extends Duplex {
   /** Milliseconds, as set by {@link StreamDuplex.setTimeout}; 0 without. */
   get timeout(): number {
     return this.#timeoutMs;
+  }
+
+  /** Ends this side, and destroys it once everything written is sent, whether or not the peer has ended. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
   }
 
   /** Closes at once: what was not sent is dropped, and the peer sees a reset. */
@@ -215,11 +234,22 @@ export class StreamDuplex extends Duplex {
   override _destroy(error: Error | null, done: Done): void {
     const stream = this.#stream;
     if (this.#idleTimer !== null) clearTimeout(this.#idleTimer);
-    if (stream === null) return done(error);
+    const end = (): void => {
+      openOn(this.#loop).delete(this);
+      done(error);
+    };
+    if (stream === null) return end();
+    this.#endDestroying = end;
     // Whoever destroys does not wait for a peer that takes nothing.
     if (error === null && stream._flush() === 0) void stream.close();
     else stream.abort();
-    settle(stream.closed, () => done(error));
+    settle(stream.closed, end);
+  }
+
+  /** @internal */
+  _onLoopClosed(): void {
+    this.destroy();
+    this.#endDestroying?.();
   }
 }
 

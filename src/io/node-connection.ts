@@ -27,7 +27,7 @@ export class NodeConnection extends StreamDuplex {
   /** @internal */
   constructor(loop: LoopCore, defaults: Partial<ConnectOptions>) {
     // As every socket that Node makes.
-    super(null, { allowHalfOpen: false });
+    super(loop, null, { allowHalfOpen: false });
     this.#loop = loop;
     this.#defaults = defaults;
   }

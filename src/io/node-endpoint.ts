@@ -7,6 +7,7 @@ import type { LoopCore } from '../core/loop.js';
 import { ownBytes, type Writable } from './bytes.js';
 import { NOBODY, type Carrier } from './carrier.js';
 import type { EndpointSink, SocketAddress } from './endpoint.js';
+import { openOn, type LoopBound } from './open-on.js';
 
 /** What sockets have and other duplex streams may have. */
 interface SocketParts {
@@ -29,24 +30,8 @@ const STATE_SHUT = 1;
 const STATE_CLOSING = 2;
 const STATE_CLOSED = 3;
 
-// What is open on each loop: closing the loop closes it.
-const openEndpoints = new WeakMap<LoopCore, Set<NodeEndpoint>>();
-
-function openOn(loop: LoopCore): Set<NodeEndpoint> {
-  let open = openEndpoints.get(loop);
-  if (open === undefined) {
-    const endpoints = new Set<NodeEndpoint>();
-    openEndpoints.set(loop, endpoints);
-    loop._onClose.push(() => {
-      for (const endpoint of endpoints) endpoint._onLoopClosed();
-    });
-    open = endpoints;
-  }
-  return open;
-}
-
 /** @internal */
-export class NodeEndpoint implements Carrier {
+export class NodeEndpoint implements Carrier, LoopBound {
   readonly loop: LoopCore;
   error: Error | null = null;
   readonly #duplex: Duplex & SocketParts;

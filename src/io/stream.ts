@@ -605,7 +605,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   toNodeDuplex(options: DuplexOptions = {}): StreamDuplex {
     validateObject('options', options);
     if (options.allowHalfOpen !== undefined) validateBoolean('options.allowHalfOpen', options.allowHalfOpen);
-    return new StreamDuplex(this, options);
+    return new StreamDuplex(this.#endpoint.loop, this, options);
   }
 
   /**

@@ -258,8 +258,14 @@ for (const method of ['recvInto', 'recvFromInto'] as const) {
     loop.sock[method](0, value),
   );
 }
-for (const method of ['bind', 'connect'] as const) {
-  const call: Call = ({ loop }, value) => loop.sock[method](0, value);
+const addressed: Record<string, Call> = {
+  bind: ({ loop }, address) => {
+    loop.sock.bind(0, address);
+  },
+  connect: ({ loop }, address) => loop.sock.connect(0, address),
+  sendTo: ({ loop }, address) => loop.sock.sendTo(0, 'x', address),
+};
+for (const [method, call] of Object.entries(addressed)) {
   row(`RawSockets.${method}`, 'address', { types: [undefined, null, 5, 'text'] }, call);
   row(`RawSockets.${method}`, 'address.path', { types: [5, null] }, (_, path) => call(_, { path }));
   row(`RawSockets.${method}`, 'address.address', { types: [5, null], ranges: ['name'] }, (_, address) =>
@@ -272,11 +278,17 @@ for (const method of ['bind', 'connect'] as const) {
 row('RawSockets.sendAll', 'data', { types: [undefined, null, 5, {}] }, ({ loop }, value) =>
   loop.sock.sendAll(0, value),
 );
+row('RawSockets.sendTo', 'data', { types: [undefined, null, 5, {}] }, ({ loop }, value) =>
+  loop.sock.sendTo(0, value, { address: '::1', port: 1 }),
+);
 row('RawSockets.listen', 'backlog', { types: [null, '5'], ranges: [-1, 1.5] }, ({ loop }, value) =>
   loop.sock.listen(0, value),
 );
 row('RawSockets.create', 'options.family', { types: [null, 5], ranges: ['ipx'] }, ({ loop }, value) =>
   loop.sock.create({ family: value }),
+);
+row('RawSockets.create', 'options.type', { types: [null, 5], ranges: ['raw'] }, ({ loop }, value) =>
+  loop.sock.create({ type: value }),
 );
 row('RawSockets.pair', 'type', { types: [null, 5], ranges: ['raw'] }, ({ loop }, value) =>
   loop.sock.pair(value),

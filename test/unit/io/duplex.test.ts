@@ -3,15 +3,18 @@ import http from 'node:http';
 import { Readable } from 'node:stream';
 import { finished, pipeline } from 'node:stream/promises';
 import { describe, expect, test } from 'vitest';
-import { listen } from '../../../src/io/open.js';
+import { EventLoop } from '../../../src/event-loop.js';
+import { connect, listen } from '../../../src/io/open.js';
 import { createTask } from '../../../src/task/current.js';
 import { sleep } from '../../../src/task/sleep.js';
-import { turns } from '../../support/loop.js';
+import { nodeTurn, turns } from '../../support/loop.js';
 import type { StreamDuplex } from '../../../src/io/duplex.js';
 import {
   clientPair,
   digested,
   Digest,
+  netConnect,
+  NetServer,
   pattern,
   received,
   serverPair,
@@ -241,6 +244,43 @@ function record(duplex: StreamDuplex, reads: boolean): string[] {
   if (reads) duplex.resume();
   return events;
 }
+
+test.each(['is open', 'is being destroyed'])('closing the loop closes one that %s', async (state) => {
+  const loop = new EventLoop();
+  const server = await NetServer.open();
+  const accepted = server.next();
+  const events = await loop.runUntilComplete(async () => {
+    const duplex = (await connect({ host: '127.0.0.1', port: server.port })).toNodeDuplex();
+    await accepted;
+    const recorded = record(duplex, true);
+    if (state === 'is being destroyed') duplex.destroy();
+    return recorded;
+  });
+  loop.close();
+  await nodeTurn();
+  expect(events).toEqual(['close']);
+  await server.close();
+});
+
+test('an http.Server ends a connection that was asked for without keep-alive', () =>
+  withEventLoop(async () => {
+    const app = http.createServer((_, response) => void response.end('bye'));
+    const server = await listen(
+      async (stream) => {
+        const duplex = stream.toNodeDuplex();
+        app.emit('connection', duplex);
+        await once(duplex, 'close');
+      },
+      { host: '127.0.0.1' },
+    );
+    // It never ends its side by itself.
+    const client = await netConnect(server.port);
+    client.write('GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n');
+    expect(String(await received(client))).toContain('bye');
+    await until('the server has closed it', () => server.connectionCount === 0);
+    client.destroy();
+    await server.close();
+  }));
 
 test('an http.Server serves requests over it', () =>
   withEventLoop(async () => {

@@ -3,6 +3,8 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { InvalidStateError } from '../../../src/base/errors.js';
+import { EventLoop } from '../../../src/event-loop.js';
+import type { NodeConnection } from '../../../src/io/node-connection.js';
 import { listen, nodeConnection } from '../../../src/io/open.js';
 import { turns } from '../../support/loop.js';
 import { Digest, NetServer, digested, pattern, received, until, withEventLoop } from '../../support/net.js';
@@ -124,6 +126,23 @@ describe('nodeConnection()', () => {
       });
     },
   );
+
+  test('closing the loop closes one that connects', async () => {
+    const loop = new EventLoop();
+    const server = await NetServer.open();
+    let connection!: NodeConnection;
+    loop.callSoon(() => {
+      connection = nodeConnection({ host: HOST, port: server.port });
+      loop.stop();
+    });
+    await loop.runForever();
+    expect(connection.connecting).toBe(true);
+    const closed = once(connection, 'close');
+    loop.close();
+    await closed;
+    expect([connection.connecting, connection.destroyed]).toEqual([false, true]);
+    await server.close();
+  });
 
   test('connects once only', async () => {
     await withServer(async (server) => {

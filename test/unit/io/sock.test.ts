@@ -123,6 +123,30 @@ describe.each(forms)('$name', ({ start, call }) => {
     }
   });
 
+  test(`sock_* low level: an accept that is cancelled as it completes loses no connection`, async () => {
+    await withSockets(async (loop, open) => {
+      const { sock } = loop;
+      const listener = open(sock.create());
+      sock.bind(listener, { address: '127.0.0.1', port: 0 });
+      sock.listen(listener);
+      for (let moment = 0; moment < 24; moment++) {
+        const accepting = call(() => sock.accept(listener));
+        await turns(loop);
+        const client = open(sock.create());
+        const connecting = call(() => sock.connect(client, sock.address(listener)));
+        // Before the acceptance, in the very turn, behind it; and between the promise jobs of each.
+        await turns(loop, moment >> 2);
+        for (let job = 0; job < moment % 4; job++) await Promise.resolve();
+        accepting.cancel();
+        await outcome(accepting);
+        const { fd, address } = await (accepting.cancelled() ? call(() => sock.accept(listener)) : accepting);
+        open(fd);
+        await connecting;
+        expect(address).toEqual(sock.address(client));
+      }
+    });
+  });
+
   test(`sock_* low level: datagrams come with the address of who sent them`, async () => {
     await withSockets(async (loop, open) => {
       const { sock } = loop;

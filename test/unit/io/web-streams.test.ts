@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { createTask } from '../../../src/task/current.js';
+import { turns } from '../../support/loop.js';
 import { clientPair, pattern, received, settled, unreadBytes, withPair } from '../../support/net.js';
 
 test('reads and writes; when both sides have ended the stream is closed', () =>
@@ -49,4 +51,27 @@ test('aborting the writable side resets; cancelling the readable one does not', 
     await writable.abort();
     const [error] = (await failed) as [NodeJS.ErrnoException];
     expect(error.code).toBe('ECONNRESET');
+  }));
+
+test('cancelling a task that reads or writes leaves them alone', () =>
+  withPair(clientPair, {}, async ({ stream, peer }, loop) => {
+    const { readable, writable } = stream.toWebStreams();
+    const reader = readable.getReader();
+    const writer = writable.getWriter();
+    const bytes = pattern(8_000_000);
+    let reading: Promise<{ value?: Uint8Array | undefined }> | undefined;
+    const task = createTask(async () => {
+      reading = reader.read();
+      await Promise.all([reading, writer.write(bytes)]);
+    });
+    await turns(loop);
+    task.cancel();
+    const back = received(peer);
+    peer.end('still here');
+    expect(String(Buffer.from((await reading!).value!))).toBe('still here');
+    await writer.close();
+    expect((await back).equals(bytes)).toBe(true);
+    expect((await reader.read()).done).toBe(true);
+    await stream.closed;
+    await task.catch(() => undefined);
   }));
