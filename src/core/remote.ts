@@ -343,9 +343,10 @@ export class LoopRemote {
     return false;
   }
 
-  // The loop was closed, or its thread ended without closing it: nobody may wait any more.
+  // A loop that is being closed looks through its mailbox once more, and closes it then. If its thread ended without
+  // that, nobody may wait any more.
   #giveUp(): never {
-    closeMailbox(this.#words);
+    if (Atomics.load(this.#words, abi.MAIL_CLOSED) === 0) closeMailbox(this.#words);
     throw new LoopClosedError();
   }
 }

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { expect, test } from 'vitest';
 import { LoopCore } from '../../../src/core/loop.js';
+import { LoopClosedError } from '../../../src/base/errors.js';
+import { abi } from '../../../src/native/abi.js';
 import { LoopRemote, openMailbox, type RemoteHandle } from '../../../src/core/remote.js';
 import { runChild } from '../../support/child.js';
 import { distUrl } from '../../support/dist.js';
@@ -215,6 +217,18 @@ test('a closed loop throws in the thread that posts', async () => {
     }
   });
 });
+
+test('a post that finds the mailbox being closed leaves what is in there to the loop', () =>
+  withLoop((loop) => {
+    const handle = openMailbox(loop, { poke: () => undefined });
+    const remote = new LoopRemote(handle);
+    const words = new Int32Array(handle.buffer);
+    const head = words[abi.MAIL_HEAD];
+    words[abi.MAIL_CLOSED] = 1;
+    expect(() => remote.post('poke')).toThrow(LoopClosedError);
+    expect(words[abi.MAIL_HEAD]).toBe(head);
+    words[abi.MAIL_CLOSED] = 0;
+  }));
 
 test('closing the loop frees a thread that waits for room', async () => {
   const loop = new LoopCore();
