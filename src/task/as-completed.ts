@@ -55,79 +55,110 @@ class Step extends Future<unknown> {
     else this._settleCancelled(completed._readError());
   }
 
+  override cancel(reason?: unknown): boolean {
+    if (!super.cancel(reason)) return false;
+    this._completions._stepLost(this);
+    return true;
+  }
+
   // Whoever waited was cancelled in between: the next one gets it.
   override _lose(): void {
     super._lose();
-    if (this._completed !== undefined) this._completions._giveBack(this._completed);
+    if (this._completed === undefined) return;
+    this._completions._giveBack(this._completed);
     this._completed = undefined;
+    this._completions._stepLost(this);
   }
 }
 
 class Completions implements Parent, AsCompleted<Joinable<unknown>> {
   readonly #loop: LoopCore;
   // Those that are not done.
-  readonly #todo = new Map<Future<unknown>, ChildHandle>();
+  readonly #todo: Set<Future<unknown>>;
+  // One for each of them, or none while nobody listens.
+  readonly #handles = new Map<Future<unknown>, ChildHandle>();
   readonly #completed = new Deque<Completed>();
   readonly #steps = new Deque<Step>();
+  readonly #deadline: number | null;
   #timer: TimerHandle | null = null;
   #stepsLeft: number;
 
-  constructor(loop: LoopCore, futures: ReadonlySet<Future<unknown>>, timeout: number | null) {
+  constructor(loop: LoopCore, futures: Set<Future<unknown>>, timeout: number | null) {
     this.#loop = loop;
+    this.#todo = futures;
     this.#stepsLeft = futures.size;
-    for (const future of futures) {
+    this.#deadline = timeout === null ? null : loop.time() + timeout;
+    this.#listen();
+  }
+
+  #listen(): void {
+    if (this.#todo.size === 0) return;
+    for (const future of this.#todo) {
       const handle = new ChildHandle(this, future, false);
-      this.#todo.set(future, handle);
+      this.#handles.set(future, handle);
       future._addHandle(handle);
     }
-    if (timeout !== null && futures.size > 0) {
-      this.#timer = loop.callLater(timeout, () => this.#beLate());
-    }
+    if (this.#deadline !== null) this.#timer = this.#loop.callAt(this.#deadline, () => this.#beLate());
+  }
+
+  #rest(): void {
+    this.#timer?.cancel();
+    for (const [future, handle] of this.#handles) future._dropHandle(handle);
+    this.#handles.clear();
+  }
+
+  // A `for await` whose step was cancelled does not say that it is over, as `for` does. Whoever asks again listens again:
+  // what was done in between then comes in the order of the arguments.
+  _stepLost({ _isResolved: isOfFor }: Step): void {
+    if (isOfFor) return;
+    this.#stepsLeft++;
+    if (this.#nextStep() === undefined) this.#rest();
   }
 
   _childDone({ child }: ChildHandle): void {
     this.#todo.delete(child);
+    this.#handles.delete(child);
     if (this.#todo.size === 0) this.#timer?.cancel();
     this.#give(child);
   }
 
   #beLate(): void {
     const count = this.#todo.size;
-    this.#forgetRest();
+    this.#rest();
+    this.#todo.clear();
     for (let i = 0; i < count; i++) this.#give(LATE);
   }
 
-  #forgetRest(): void {
-    this.#timer?.cancel();
-    for (const [future, handle] of this.#todo) future._dropHandle(handle);
-    this.#todo.clear();
-  }
-
   #give(completed: Completed): void {
-    const step = this.#takeStep();
-    if (step === undefined) this.#completed.push(completed);
-    else step._take(completed);
+    const step = this.#nextStep();
+    if (step === undefined) return this.#completed.push(completed);
+    this.#steps.shift();
+    step._take(completed);
   }
 
   // The first one that nobody cancelled.
-  #takeStep(): Step | undefined {
-    let step = this.#steps.shift();
-    while (step?.done() === true) step = this.#steps.shift();
-    return step;
+  #nextStep(): Step | undefined {
+    while (this.#steps.at(0)?.done() === true) this.#steps.shift();
+    return this.#steps.at(0);
   }
 
   _giveBack(completed: Completed): void {
-    const step = this.#takeStep();
-    if (step === undefined) this.#completed.unshift(completed);
-    else step._take(completed);
+    const step = this.#nextStep();
+    if (step === undefined) return this.#completed.unshift(completed);
+    this.#steps.shift();
+    step._take(completed);
   }
 
   #step(isResolved: boolean): Step {
     this.#stepsLeft--;
     const step = new Step(this.#loop, this, isResolved);
     const completed = this.#completed.shift();
-    if (completed === undefined) this.#steps.push(step);
-    else step._take(completed);
+    if (completed !== undefined) {
+      step._take(completed);
+      return step;
+    }
+    this.#steps.push(step);
+    if (this.#handles.size === 0) this.#listen();
     return step;
   }
 
@@ -152,7 +183,8 @@ class Completions implements Parent, AsCompleted<Joinable<unknown>> {
 
   // Nobody goes on with it.
   #end(): IteratorReturnResult<undefined> {
-    this.#forgetRest();
+    this.#rest();
+    this.#todo.clear();
     this.#stepsLeft = 0;
     return { done: true, value: undefined };
   }

@@ -8,6 +8,7 @@ import { Future } from '../../../src/task/future.js';
 import { gather } from '../../../src/task/gather.js';
 import { sleep } from '../../../src/task/sleep.js';
 import { Task } from '../../../src/task/task.js';
+import { waitFor } from '../../../src/task/wait-for.js';
 import { wait } from '../../../src/task/wait.js';
 import { forms, outcome } from '../../support/forms.js';
 import { withLoop } from '../../support/loop.js';
@@ -151,6 +152,57 @@ test('as_completed: leaving the loop takes the timer back', async () => {
       for await (const _ of asCompleted([done, new Future<void>(loop)], { timeout: 60_000 })) break;
     });
     expect(loop.statistics().timers).toBe(0);
+  });
+});
+
+const isWaitedFor = ({ _first, _rest }: Future<unknown>): boolean => _first !== null || _rest !== null;
+
+describe('as_completed: a cancelled for await', () => {
+  const cancelled = async (futures: Future<unknown>[], wait: () => unknown): Promise<void> => {
+    const task = createTask(async () => {
+      for await (const _ of asCompleted(futures, { timeout: 60_000 }));
+    });
+    await wait();
+    task.cancel();
+    expect(await outcome(task)).toBeInstanceOf(CancelledError);
+  };
+
+  test('leaves nothing behind', async () => {
+    await withLoop(async (loop) => {
+      const futures = [new Future<void>(loop), new Future<void>(loop)];
+      await cancelled(futures, () => sleep(1));
+      expect(futures.map(isWaitedFor)).toEqual([false, false]);
+      expect(loop.statistics().timers).toBe(0);
+    });
+  });
+
+  test('leaves nothing behind although its step was done', async () => {
+    await withLoop(async (loop) => {
+      const futures = [new Future<void>(loop), new Future<void>(loop)];
+      await cancelled(futures, async () => {
+        await sleep(1);
+        futures[0]!.setResult();
+        await new Promise<void>((resolve) => loop.callSoon(() => loop.callSoon(resolve)));
+      });
+      expect(isWaitedFor(futures[1]!)).toBe(false);
+      expect(loop.statistics().timers).toBe(0);
+    });
+  });
+});
+
+test('as_completed: whoever asks again after a cancelled step gets all that is left, and the timeout', async () => {
+  await withLoop(async (loop) => {
+    const futures = [1, 2, 3, 4].map(() => new Future<void>(loop));
+    const completed = asCompleted(futures, { timeout: 30 })[Symbol.asyncIterator]();
+    expect(await outcome(waitFor(completed.next() as never, 1))).toBeInstanceOf(TimeoutError);
+    futures[2]!.setResult();
+    futures[1]!.setResult();
+    const given = [await completed.next(), await completed.next()];
+    expect(given.map(({ value }) => futures.indexOf(value as Future<void>))).toEqual([1, 2]);
+    expect(await outcome(waitFor(completed.next() as never, 1))).toBeInstanceOf(TimeoutError);
+    const late = await outcome(completed.next());
+    expect(late).toBeInstanceOf(TimeoutError);
+    expect(futures[0]!.done()).toBe(false);
   });
 });
 
