@@ -192,8 +192,8 @@ struct Call {
   }
 
   // The address at the beginning of a Uint8Array; of no family when there is none.
-  DatagramAddress Datagram(size_t index) const {
-    DatagramAddress address;
+  InternetAddress Datagram(size_t index) const {
+    InternetAddress address;
     size_t size = 0;
     const uint8_t* bytes = Bytes(index, &size);
     if (size >= sizeof(address)) memcpy(&address, bytes, sizeof(address));
@@ -744,10 +744,10 @@ napi_value ParseDatagramAddress(napi_env env, napi_callback_info info) {
   const Call call(env, info);
   std::string text;
   size_t size = 0;
-  DatagramAddress address;
+  InternetAddress address;
   uint8_t* into = call.Bytes(2, &size);
   if (!call.String(0, &text) || size < sizeof(address)) return call.Int(-EINVAL);
-  const int32_t status = DatagramParse(text.c_str(), static_cast<uint16_t>(call.Uint(1)), &address);
+  const int32_t status = AddressParse(text.c_str(), static_cast<uint16_t>(call.Uint(1)), &address);
   if (status >= 0) memcpy(into, &address, sizeof(address));
   return call.Int(status);
 }
@@ -755,8 +755,8 @@ napi_value ParseDatagramAddress(napi_env env, napi_callback_info info) {
 // formatDatagramAddress(bytes) -> its text
 napi_value FormatDatagramAddress(napi_env env, napi_callback_info info) {
   const Call call(env, info);
-  char text[64] = "";
-  DatagramFormat(call.Datagram(0), text, sizeof(text));
+  char text[kAddressTextBytes] = "";
+  AddressFormat(call.Datagram(0), text);
   napi_value result = nullptr;
   napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &result);
   return result;

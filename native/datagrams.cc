@@ -34,7 +34,7 @@ struct Gathered {
   void Add(const uint8_t* record, const DatagramHeader& header) {
     headers[count] = header;
     records[count] = record;
-    const DatagramAddress* to = header.address.family == 0 ? nullptr : &headers[count].address;
+    const InternetAddress* to = header.address.family == 0 ? nullptr : &headers[count].address;
     datagrams[count] = {record + kDatagramHeaderBytes, header.size, to};
     count++;
   }
@@ -42,11 +42,11 @@ struct Gathered {
 
 }  // namespace
 
-int32_t Engine::OpenDatagram(const DatagramAddress& local, const DatagramAddress& remote,
+int32_t Engine::OpenDatagram(const InternetAddress& local, const InternetAddress& remote,
                              uint32_t flags) {
   const int32_t fd = DatagramOpen(local, remote, flags);
   if (fd < 0) return fd;
-  PeerAddress peer;
+  InternetAddress peer;
   memcpy(peer.bytes, remote.bytes, sizeof(peer.bytes));
   peer.port = remote.port;
   peer.family = remote.family;
@@ -84,7 +84,7 @@ int32_t Engine::SetDatagramOption(uint32_t index, uint32_t generation, uint32_t 
   }
 }
 
-int32_t Engine::SetMembership(uint32_t index, uint32_t generation, const DatagramAddress& group,
+int32_t Engine::SetMembership(uint32_t index, uint32_t generation, const InternetAddress& group,
                               uint32_t interface, bool joins) {
   const Socket* socket = FindDatagram(index, generation);
   if (socket == nullptr) return -EBADF;

@@ -19,7 +19,7 @@ namespace evloop {
 
 // As JS reads and writes it: eight words.
 struct DatagramHeader {
-  DatagramAddress address;  // Family 0 to whom the socket is connected.
+  InternetAddress address;  // Family 0 to whom the socket is connected.
   uint32_t size;
   uint32_t segment;  // Received ones: as in IncomingDatagram.
 };

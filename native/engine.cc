@@ -88,7 +88,7 @@ void Engine::Close() {
 // Slots
 
 // Gives `fd` a slot; 0, or -errno and the descriptor stays the caller's.
-int32_t Engine::Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket** adopted) {
+int32_t Engine::Adopt(int fd, SocketRole role, const InternetAddress& peer, Socket** adopted) {
   uint32_t index;
   Socket* socket = sockets_.Allocate(&index);
   if (socket == nullptr) return -ENOMEM;
@@ -139,7 +139,7 @@ int32_t Engine::Listen(const AddressText& at, const SocketOptions& options, int 
   const int32_t fd = SocketListen(at, options, backlog);
   if (fd < 0) return fd;
   Socket* listener;
-  const int32_t status = Adopt(fd, SocketRole::kListener, PeerAddress(), &listener);
+  const int32_t status = Adopt(fd, SocketRole::kListener, InternetAddress(), &listener);
   if (status == 0) return static_cast<int32_t>(listener->index);
   SocketClose(fd, false);
   return status;
@@ -148,14 +148,14 @@ int32_t Engine::Listen(const AddressText& at, const SocketOptions& options, int 
 int32_t Engine::AdoptListener(int fd, const SocketOptions& options) {
   int32_t status = SocketPrepareListener(fd, options);
   Socket* listener;
-  if (status == 0) status = Adopt(fd, SocketRole::kListener, PeerAddress(), &listener);
+  if (status == 0) status = Adopt(fd, SocketRole::kListener, InternetAddress(), &listener);
   return status == 0 ? static_cast<int32_t>(listener->index) : status;
 }
 
 int32_t Engine::Connect(const AddressText& to, const AddressText& from,
                         const SocketOptions& options) {
   bool in_progress = false;
-  PeerAddress peer;
+  InternetAddress peer;
   const int32_t fd = SocketConnect(to, from, options, &peer, &in_progress);
   if (fd < 0) return fd;
   Socket* socket;
@@ -176,7 +176,7 @@ int32_t Engine::Connect(const AddressText& to, const AddressText& from,
 
 int32_t Engine::AdoptForeign(int fd, uint32_t adoption) {
   if (!watches_.IsFree(fd)) return -EEXIST;
-  PeerAddress peer;
+  InternetAddress peer;
   const bool is_pipe = (adoption & (ADOPT_READ_END | ADOPT_WRITE_END)) != 0;
   int32_t status = is_pipe ? 0 : DescriptorCheckSocket(fd, &peer);
   if (status < 0) return status;
@@ -646,7 +646,7 @@ bool Engine::Receive(Socket* socket) {
 bool Engine::Accept(Socket* listener) {
   for (uint32_t i = 0; i < kAcceptBatch; i++) {
     if (completions_.Free() == 0) return false;
-    PeerAddress peer;
+    InternetAddress peer;
     const int32_t fd = SocketAccept(listener->fd, &peer);
     if (fd == -EAGAIN) {
       WaitForInput(listener);

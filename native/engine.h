@@ -59,7 +59,7 @@ struct Socket {
   uint32_t backlog_sent = 0;
   uint32_t backlog_capacity = 0;
   uint8_t* backlog = nullptr;  // malloc'd, owned.
-  PeerAddress peer;
+  InternetAddress peer;
 };
 
 // One for each connection: what is rare is kept elsewhere.
@@ -124,9 +124,9 @@ class Engine {
   int32_t SendFile(uint32_t index, uint32_t generation, int file, uint64_t offset, size_t count);
   // Opens a datagram socket, see DatagramOpen(). OP_DATAGRAM_SEND sends records; CQ_DATAGRAMS tells
   // of those received, CQ_DATAGRAM_ERROR of what went wrong with either.
-  int32_t OpenDatagram(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags);
+  int32_t OpenDatagram(const InternetAddress& local, const InternetAddress& remote, uint32_t flags);
   int32_t SetDatagramOption(uint32_t index, uint32_t generation, uint32_t option, uint32_t value);
-  int32_t SetMembership(uint32_t index, uint32_t generation, const DatagramAddress& group,
+  int32_t SetMembership(uint32_t index, uint32_t generation, const InternetAddress& group,
                         uint32_t interface, bool joins);
   // Sends what was submitted; answers the bytes of the socket that the kernel did not take, or
   // -EBADF.
@@ -144,7 +144,7 @@ class Engine {
   void Notify() { waker_.Notify(); }
 
  private:
-  int32_t Adopt(int fd, SocketRole role, const PeerAddress& peer, Socket** adopted);
+  int32_t Adopt(int fd, SocketRole role, const InternetAddress& peer, Socket** adopted);
   void Release(Socket* socket, bool reset);
   void DeliverClosed();
 

@@ -8,14 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace evloop {
+#include "sys/address.h"
 
-struct DatagramAddress {
-  uint8_t bytes[16] = {};
-  uint32_t scope = 0;  // Interface of a link-local IPv6 address.
-  uint16_t port = 0;
-  uint8_t family = 0;  // 4, 6, or 0 for none.
-};
+namespace evloop {
 
 enum DatagramFlags : uint32_t {
   DATAGRAM_REUSE_PORT = 1,
@@ -40,25 +35,20 @@ struct IncomingDatagram {
   size_t size;
   uint32_t segment;
   bool is_truncated;
-  DatagramAddress from;
+  InternetAddress from;
 };
 
 struct OutgoingDatagram {
   const uint8_t* data;
   size_t size;
-  const DatagramAddress* to;  // Null for a connected socket.
+  const InternetAddress* to;  // Null for a connected socket.
 };
 
 // Most entries that one call takes.
 constexpr uint32_t kDatagramBatch = 64;
 
-// A numeric address, which may name an interface behind `%`. -EINVAL when it is none, -ENODEV when
-// there is no such interface.
-int32_t DatagramParse(const char* text, uint16_t port, DatagramAddress* address);
-// Writes the text of an address, without the port; `size` bytes suffice if there are 64.
-void DatagramFormat(const DatagramAddress& address, char* text, size_t size);
 // Opens, binds and connects; `local` or `remote` of family 0 is left out, but not both of them.
-int32_t DatagramOpen(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags);
+int32_t DatagramOpen(const InternetAddress& local, const InternetAddress& remote, uint32_t flags);
 // Lets the kernel hand over several datagrams of one sender as one. Fails where it cannot.
 int32_t DatagramCoalesce(int fd);
 // Fills entries in the order of arrival. Answers how many; -EAGAIN when nothing waits.
@@ -74,6 +64,6 @@ int32_t DatagramSetMulticastLoopback(int fd, uint8_t family, bool on);
 // Interfaces are named by their number; 0 leaves the choice to the system.
 int32_t DatagramSetMulticastInterface(int fd, uint8_t family, uint32_t interface);
 // Joins or leaves a group.
-int32_t DatagramSetMembership(int fd, const DatagramAddress& group, uint32_t interface, bool joins);
+int32_t DatagramSetMembership(int fd, const InternetAddress& group, uint32_t interface, bool joins);
 
 }  // namespace evloop

@@ -1,15 +1,12 @@
-#include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "status.h"
 #include "sys/datagram.h"
+#include "sys/sockaddr.h"
 
 // Older headers lack them; kernels that lack them too refuse them.
 #ifndef UDP_SEGMENT
@@ -27,45 +24,11 @@ namespace {
 constexpr uint32_t kMaxSegments = 64;
 constexpr size_t kMaxSegmentedBytes = 65507;
 
-socklen_t ToSystem(const DatagramAddress& from, sockaddr_storage* storage) {
-  memset(storage, 0, sizeof(*storage));
-  if (from.family == 4) {
-    auto* v4 = reinterpret_cast<sockaddr_in*>(storage);
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(from.port);
-    memcpy(&v4->sin_addr, from.bytes, sizeof(v4->sin_addr));
-    return sizeof(*v4);
-  }
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(storage);
-  v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(from.port);
-  v6->sin6_scope_id = from.scope;
-  memcpy(&v6->sin6_addr, from.bytes, sizeof(v6->sin6_addr));
-  return sizeof(*v6);
-}
-
-DatagramAddress FromSystemAddress(const sockaddr_storage& storage) {
-  DatagramAddress address;
-  if (storage.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
-    memcpy(address.bytes, &v4->sin_addr, sizeof(v4->sin_addr));
-    address.port = ntohs(v4->sin_port);
-    address.family = 4;
-  } else if (storage.ss_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-    memcpy(address.bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
-    address.port = ntohs(v6->sin6_port);
-    address.scope = v6->sin6_scope_id;
-    address.family = 6;
-  }
-  return address;
-}
-
 int32_t SetOption(int fd, int level, int name, int value) {
   return FromSystem(setsockopt(fd, level, name, &value, sizeof(value)));
 }
 
-int32_t SetUp(int fd, const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags) {
+int32_t SetUp(int fd, const InternetAddress& local, const InternetAddress& remote, uint32_t flags) {
   int32_t status = 0;
   const bool is_ipv6 = local.family == 6 || remote.family == 6;
   if ((flags & DATAGRAM_REUSE_PORT) != 0) status = SetOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
@@ -77,11 +40,11 @@ int32_t SetUp(int fd, const DatagramAddress& local, const DatagramAddress& remot
   }
   sockaddr_storage storage;
   if (status >= 0 && local.family != 0) {
-    const socklen_t size = ToSystem(local, &storage);
+    const socklen_t size = ToSockaddr(local, &storage);
     status = FromSystem(bind(fd, reinterpret_cast<const sockaddr*>(&storage), size));
   }
   if (status >= 0 && remote.family != 0) {
-    const socklen_t size = ToSystem(remote, &storage);
+    const socklen_t size = ToSockaddr(remote, &storage);
     status = FromSystem(connect(fd, reinterpret_cast<const sockaddr*>(&storage), size));
   }
   return status;
@@ -113,7 +76,7 @@ void CutInto(uint16_t size, Control* control, msghdr* message) {
 }
 
 // By value: JS may name one address in many places.
-bool IsSame(const DatagramAddress* a, const DatagramAddress* b) {
+bool IsSame(const InternetAddress* a, const InternetAddress* b) {
   if (a == b) return true;
   if (a == nullptr || b == nullptr) return false;
   return a->port == b->port && a->family == b->family && a->scope == b->scope &&
@@ -153,7 +116,7 @@ int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may
     message->msg_iovlen = run;
     if (datagrams[i].to != nullptr) {
       message->msg_name = &names[used];
-      message->msg_namelen = ToSystem(*datagrams[i].to, &names[used]);
+      message->msg_namelen = ToSockaddr(*datagrams[i].to, &names[used]);
     }
     if (run > 1) CutInto(static_cast<uint16_t>(datagrams[i].size), &controls[used], message);
     i += run;
@@ -177,41 +140,7 @@ int32_t Send(int fd, const OutgoingDatagram* datagrams, uint32_t count, bool may
 
 }  // namespace
 
-int32_t DatagramParse(const char* text, uint16_t port, DatagramAddress* address) {
-  *address = DatagramAddress();
-  address->port = port;
-  address->family = 4;
-  if (inet_pton(AF_INET, text, address->bytes) == 1) return 0;
-  address->family = 6;
-  char plain[INET6_ADDRSTRLEN];
-  const char* zone = strchr(text, '%');
-  const size_t size = zone == nullptr ? strlen(text) : static_cast<size_t>(zone - text);
-  if (size >= sizeof(plain)) return -EINVAL;
-  memcpy(plain, text, size);
-  plain[size] = '\0';
-  if (inet_pton(AF_INET6, plain, address->bytes) != 1) return -EINVAL;
-  if (zone == nullptr) return 0;
-  char* end;
-  const unsigned long number = strtoul(zone + 1, &end, 10);
-  address->scope =
-      zone[1] != '\0' && *end == '\0' ? static_cast<uint32_t>(number) : if_nametoindex(zone + 1);
-  return address->scope == 0 ? -ENODEV : 0;
-}
-
-void DatagramFormat(const DatagramAddress& address, char* text, size_t size) {
-  const int family = address.family == 4 ? AF_INET : AF_INET6;
-  inet_ntop(family, address.bytes, text, static_cast<socklen_t>(size));
-  if (address.scope == 0) return;
-  const size_t used = strlen(text);
-  char name[IF_NAMESIZE];
-  if (if_indextoname(address.scope, name) != nullptr) {
-    snprintf(text + used, size - used, "%%%s", name);
-  } else {
-    snprintf(text + used, size - used, "%%%u", address.scope);
-  }
-}
-
-int32_t DatagramOpen(const DatagramAddress& local, const DatagramAddress& remote, uint32_t flags) {
+int32_t DatagramOpen(const InternetAddress& local, const InternetAddress& remote, uint32_t flags) {
   const uint8_t family = local.family != 0 ? local.family : remote.family;
   if (family == 0) return -EINVAL;
   if (local.family != 0 && remote.family != 0 && local.family != remote.family) return -EINVAL;
@@ -251,7 +180,7 @@ int32_t DatagramReceive(int fd, IncomingDatagram* datagrams, uint32_t count) {
     datagrams[i].size = messages[i].msg_len;
     datagrams[i].segment = SegmentOf(&messages[i].msg_hdr);
     datagrams[i].is_truncated = (messages[i].msg_hdr.msg_flags & MSG_TRUNC) != 0;
-    datagrams[i].from = FromSystemAddress(names[i]);
+    datagrams[i].from = FromSockaddr(names[i]);
   }
   return received;
 }
@@ -289,11 +218,11 @@ int32_t DatagramSetMulticastInterface(int fd, uint8_t family, uint32_t interface
   return FromSystem(setsockopt(fd, IPPROTO_IP, IP_MULTICAST_IF, &request, sizeof(request)));
 }
 
-int32_t DatagramSetMembership(int fd, const DatagramAddress& group, uint32_t interface,
+int32_t DatagramSetMembership(int fd, const InternetAddress& group, uint32_t interface,
                               bool joins) {
   group_req request = {};
   request.gr_interface = interface;
-  ToSystem(group, &request.gr_group);
+  ToSockaddr(group, &request.gr_group);
   const int level = group.family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
   const int name = joins ? MCAST_JOIN_GROUP : MCAST_LEAVE_GROUP;
   return FromSystem(setsockopt(fd, level, name, &request, sizeof(request)));

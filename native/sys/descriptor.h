@@ -19,7 +19,7 @@ enum Adoption : uint32_t {
 };
 
 // Whether `fd` is a stream socket that is connected, and to whom.
-int32_t DescriptorCheckSocket(int fd, PeerAddress* peer);
+int32_t DescriptorCheckSocket(int fd, InternetAddress* peer);
 // Another descriptor of the same description.
 int32_t DescriptorDuplicate(int fd);
 // Makes it non-blocking and close-on-exec.

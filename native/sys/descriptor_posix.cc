@@ -8,7 +8,7 @@
 
 namespace evloop {
 
-int32_t DescriptorCheckSocket(int fd, PeerAddress* peer) {
+int32_t DescriptorCheckSocket(int fd, InternetAddress* peer) {
   int type = 0;
   socklen_t size = sizeof(type);
   if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0) return -errno;

@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "sys/address.h"
+
 namespace evloop {
 
 // One piece of a gathered write.
@@ -31,8 +33,6 @@ struct SocketOptions {
   uint32_t keep_alive_seconds;  // Silence before the first probe; 0 leaves that to the system.
 };
 
-enum AddressFamily : uint8_t { kNoFamily = 0, kUnixFamily = 1, kIPv4Family = 4, kIPv6Family = 6 };
-
 // A numeric address with its port, or the path of a Unix socket, which may contain NUL. Longer than
 // any valid one, so that one that was cut off is known for too long.
 struct AddressText {
@@ -42,25 +42,17 @@ struct AddressText {
   char text[128];
 };
 
-// A peer in the few bytes the engine keeps of it: getpeername(2) fails once the peer has reset the
-// connection.
-struct PeerAddress {
-  uint8_t bytes[16] = {};
-  uint16_t port = 0;
-  uint8_t family = kNoFamily;  // The path of a Unix socket is not kept.
-};
-
 // Opens, binds and listens.
 int32_t SocketListen(const AddressText& at, const SocketOptions& options, int backlog);
 // Prepares a stream socket that listens already: -EINVAL when it does not, -EPROTOTYPE when it is
 // of another type. It is not closed then.
 int32_t SocketPrepareListener(int fd, const SocketOptions& options);
 // Accepts one connection; -EAGAIN when none waits. Options are inherited from the listener.
-int32_t SocketAccept(int listener, PeerAddress* peer);
+int32_t SocketAccept(int listener, InternetAddress* peer);
 // Opens a socket and starts connecting it; `*in_progress` says whether the outcome is still open.
 // `from` is bound to before; without text and port the system picks both.
 int32_t SocketConnect(const AddressText& to, const AddressText& from, const SocketOptions& options,
-                      PeerAddress* peer, bool* in_progress);
+                      InternetAddress* peer, bool* in_progress);
 // The outcome of a connect after writability: 0, -errno, or -EINPROGRESS when the event was
 // spurious.
 int32_t SocketConnectResult(int fd);
@@ -82,9 +74,9 @@ int32_t SocketLocalAddress(int fd, AddressText* address);
 // The path of the other end of a Unix socket.
 int32_t SocketPeerPath(int fd, AddressText* address);
 // Who it is connected to; of Unix sockets nothing is told.
-int32_t SocketPeer(int fd, PeerAddress* peer);
+int32_t SocketPeer(int fd, InternetAddress* peer);
 // -ENOTCONN when there is none.
-int32_t FormatPeer(const PeerAddress& peer, AddressText* address);
+int32_t FormatPeer(const InternetAddress& peer, AddressText* address);
 
 // Sockets that are the caller's, for JS alone; the engine knows nothing of them.
 

@@ -1,4 +1,3 @@
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,6 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "sys/sockaddr.h"
 #include "sys/socket.h"
 
 namespace evloop {
@@ -44,19 +44,10 @@ int32_t ParsePath(const AddressText& from, Address* address) {
 
 int32_t Parse(const AddressText& from, Address* address) {
   if (from.family == kUnixFamily) return ParsePath(from, address);
-  auto* v4 = reinterpret_cast<sockaddr_in*>(&address->storage);
-  if (inet_pton(AF_INET, from.text, &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(from.port);
-    address->size = sizeof(*v4);
-    return 0;
-  }
-  auto* v6 = reinterpret_cast<sockaddr_in6*>(&address->storage);
-  if (inet_pton(AF_INET6, from.text, &v6->sin6_addr) != 1) return -EINVAL;
-  v6->sin6_family = AF_INET6;
-  v6->sin6_port = htons(from.port);
-  address->size = sizeof(*v6);
-  return 0;
+  InternetAddress internet;
+  const int32_t status = AddressParse(from.text, from.port, &internet);
+  if (status == 0) address->size = ToSockaddr(internet, &address->storage);
+  return status;
 }
 
 // Every address of a family, which is all zeros.
@@ -67,24 +58,9 @@ void ParseAny(int family, uint16_t port, Address* address) {
   address->size = family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
 }
 
-int32_t FormatNumber(int family, const void* bytes, AddressText* address) {
-  if (inet_ntop(family, bytes, address->text, sizeof(address->text)) == nullptr) return -errno;
-  address->family = family == AF_INET ? kIPv4Family : kIPv6Family;
-  address->size = strlen(address->text);
-  return 0;
-}
-
 int32_t Format(const Address& from, AddressText* address) {
-  if (from.family() == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&from.storage);
-    address->port = ntohs(v4->sin_port);
-    return FormatNumber(AF_INET, &v4->sin_addr, address);
-  }
-  if (from.family() == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&from.storage);
-    address->port = ntohs(v6->sin6_port);
-    return FormatNumber(AF_INET6, &v6->sin6_addr, address);
-  }
+  if (from.family() == AF_INET || from.family() == AF_INET6)
+    return FormatPeer(FromSockaddr(from.storage), address);
   if (from.family() != AF_UNIX) return -EAFNOSUPPORT;
   const char* path = reinterpret_cast<const sockaddr_un*>(&from.storage)->sun_path;
   const size_t size = from.size > kPathOffset ? from.size - kPathOffset : 0;
@@ -93,24 +69,6 @@ int32_t Format(const Address& from, AddressText* address) {
   address->size = is_abstract ? size : strnlen(path, size);
   memcpy(address->text, path, address->size);
   return 0;
-}
-
-PeerAddress Compact(const sockaddr_storage& from) {
-  PeerAddress peer;
-  if (from.ss_family == AF_INET) {
-    const auto* v4 = reinterpret_cast<const sockaddr_in*>(&from);
-    memcpy(peer.bytes, &v4->sin_addr, sizeof(v4->sin_addr));
-    peer.port = ntohs(v4->sin_port);
-    peer.family = kIPv4Family;
-  } else if (from.ss_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&from);
-    memcpy(peer.bytes, &v6->sin6_addr, sizeof(v6->sin6_addr));
-    peer.port = ntohs(v6->sin6_port);
-    peer.family = kIPv6Family;
-  } else if (from.ss_family == AF_UNIX) {
-    peer.family = kUnixFamily;
-  }
-  return peer;
 }
 
 int32_t SetOption(int fd, int level, int name, int value) {
@@ -227,23 +185,23 @@ int32_t SocketPrepareListener(int fd, const SocketOptions& options) {
   return flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 ? 0 : -errno;
 }
 
-int32_t SocketAccept(int listener, PeerAddress* peer) {
+int32_t SocketAccept(int listener, InternetAddress* peer) {
   sockaddr_storage from;
   socklen_t size = sizeof(from);
   const int32_t fd = Transfer([&] {
     return accept4(listener, reinterpret_cast<sockaddr*>(&from), &size,
                    SOCK_NONBLOCK | SOCK_CLOEXEC);
   });
-  if (fd >= 0) *peer = Compact(from);
+  if (fd >= 0) *peer = FromSockaddr(from);
   return fd;
 }
 
 int32_t SocketConnect(const AddressText& to, const AddressText& from, const SocketOptions& options,
-                      PeerAddress* peer, bool* in_progress) {
+                      InternetAddress* peer, bool* in_progress) {
   Address address;
   int32_t status = Parse(to, &address);
   if (status != 0) return status;
-  *peer = Compact(address.storage);
+  *peer = FromSockaddr(address.storage);
   const int32_t fd = Open(address);
   if (fd < 0) return fd;
   status = Configure(fd, options);
@@ -337,18 +295,22 @@ int32_t SocketPeerPath(int fd, AddressText* address) {
   return getpeername(fd, from.pointer(), &from.size) == 0 ? Format(from, address) : -errno;
 }
 
-int32_t SocketPeer(int fd, PeerAddress* peer) {
+int32_t SocketPeer(int fd, InternetAddress* peer) {
   sockaddr_storage from = {};
   socklen_t size = sizeof(from);
   if (getpeername(fd, reinterpret_cast<sockaddr*>(&from), &size) != 0) return -errno;
-  *peer = Compact(from);
+  *peer = FromSockaddr(from);
   return 0;
 }
 
-int32_t FormatPeer(const PeerAddress& peer, AddressText* address) {
+int32_t FormatPeer(const InternetAddress& peer, AddressText* address) {
   if (peer.family == kNoFamily) return -ENOTCONN;
+  static_assert(sizeof(address->text) >= kAddressTextBytes, "a text must fit");
+  AddressFormat(peer, address->text);
+  address->family = peer.family;
   address->port = peer.port;
-  return FormatNumber(peer.family == kIPv4Family ? AF_INET : AF_INET6, peer.bytes, address);
+  address->size = strlen(address->text);
+  return 0;
 }
 
 int32_t RawOpen(AddressFamily family, bool is_datagram) {

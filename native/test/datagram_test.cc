@@ -16,8 +16,8 @@ namespace evloop {
 
 namespace {
 
-DatagramAddress Loopback(uint8_t family) {
-  DatagramAddress address;
+InternetAddress Loopback(uint8_t family) {
+  InternetAddress address;
   address.family = family;
   if (family == 4) {
     address.bytes[0] = 127;
@@ -29,10 +29,10 @@ DatagramAddress Loopback(uint8_t family) {
 }
 
 struct Peer {
-  DatagramAddress address;
+  InternetAddress address;
   int fd;
 
-  explicit Peer(uint8_t family, const DatagramAddress& remote = DatagramAddress())
+  explicit Peer(uint8_t family, const InternetAddress& remote = InternetAddress())
       : address(Loopback(family)), fd(DatagramOpen(address, remote, 0)) {
     REQUIRE(fd >= 0);
     sockaddr_in6 name = {};
@@ -46,7 +46,7 @@ struct Peer {
   Peer& operator=(const Peer&) = delete;
 
   // What arrives until `count` datagrams are there, each cut out of what was coalesced.
-  std::vector<std::string> Receive(size_t count, DatagramAddress* from = nullptr) const {
+  std::vector<std::string> Receive(size_t count, InternetAddress* from = nullptr) const {
     std::vector<std::string> all;
     std::vector<uint8_t> memory(4 * 65536);
     while (all.size() < count) {
@@ -72,7 +72,7 @@ struct Peer {
   }
 };
 
-OutgoingDatagram To(const DatagramAddress* to, const std::string& bytes) {
+OutgoingDatagram To(const InternetAddress* to, const std::string& bytes) {
   return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(), to};
 }
 
@@ -89,7 +89,7 @@ void SendsAllInOrder(uint8_t family, bool coalesce) {
     REQUIRE(taken > 0);
     done += static_cast<size_t>(taken);
   }
-  DatagramAddress from;
+  InternetAddress from;
   CHECK(receiver.Receive(sent.size(), &from) == sent);
   CHECK(from.family == family);
   CHECK(from.port == sender.address.port);
@@ -127,7 +127,7 @@ TEST_CASE("an over-size datagram fails alone and the socket goes on") {
 }
 
 TEST_CASE("a connected datagram socket is told that nobody listens, once") {
-  DatagramAddress nobody;
+  InternetAddress nobody;
   {
     const Peer gone(4);
     nobody = gone.address;
@@ -161,7 +161,7 @@ TEST_CASE("a datagram larger than its memory is told as cut off") {
 
 TEST_CASE("families of local and remote have to fit") {
   CHECK(DatagramOpen(Loopback(4), Loopback(6), 0) == -EINVAL);
-  CHECK(DatagramOpen(DatagramAddress(), DatagramAddress(), 0) == -EINVAL);
+  CHECK(DatagramOpen(InternetAddress(), InternetAddress(), 0) == -EINVAL);
 }
 
 TEST_CASE("several datagrams of one size arrive as one where the kernel can do both") {
@@ -182,12 +182,12 @@ TEST_CASE("several datagrams of one size arrive as one where the kernel can do b
 
 TEST_CASE("a group is heard from joining until leaving it, on the interface that was chosen") {
   const uint32_t loopback = if_nametoindex("lo");
-  DatagramAddress group;
+  InternetAddress group;
   group.family = 4;
   group.bytes[0] = 239;
   group.bytes[1] = 255;
   group.bytes[3] = 7;
-  const int receiver = DatagramOpen(group, DatagramAddress(), 0);
+  const int receiver = DatagramOpen(group, InternetAddress(), 0);
   REQUIRE(receiver >= 0);
   sockaddr_in name = {};
   socklen_t size = sizeof(name);

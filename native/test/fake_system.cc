@@ -139,14 +139,14 @@ int32_t SocketListen(const AddressText&, const SocketOptions&, int) { return The
 
 int32_t SocketPrepareListener(int, const SocketOptions&) { return -ENOTSOCK; }
 
-int32_t SocketAccept(int listener, PeerAddress*) {
+int32_t SocketAccept(int listener, InternetAddress*) {
   TheSystem().calls++;
   TheSystem().Require(listener);
   return TheSystem().Accept();
 }
 
-int32_t SocketConnect(const AddressText&, const AddressText&, const SocketOptions&, PeerAddress*,
-                      bool* in_progress) {
+int32_t SocketConnect(const AddressText&, const AddressText&, const SocketOptions&,
+                      InternetAddress*, bool* in_progress) {
   *in_progress = TheSystem().Answer(0) != 0;
   return TheSystem().Open();
 }
@@ -189,7 +189,9 @@ int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
 
 // sys/descriptor.h
 
-int32_t DescriptorCheckSocket(int fd, PeerAddress*) { return TheSystem().IsOpen(fd) ? 0 : -EBADF; }
+int32_t DescriptorCheckSocket(int fd, InternetAddress*) {
+  return TheSystem().IsOpen(fd) ? 0 : -EBADF;
+}
 int32_t DescriptorDuplicate(int fd) {
   TheSystem().Require(fd);
   return TheSystem().Open();
@@ -207,7 +209,7 @@ int32_t PipeSendPieces(int fd, const Piece* pieces, uint32_t count) {
 
 // sys/datagram.h
 
-int32_t DatagramOpen(const DatagramAddress&, const DatagramAddress&, uint32_t) {
+int32_t DatagramOpen(const InternetAddress&, const InternetAddress&, uint32_t) {
   return TheSystem().Open();
 }
 int32_t DatagramCoalesce(int) { return 0; }
@@ -232,7 +234,7 @@ int32_t DatagramSetTtl(int, uint8_t, int) { return 0; }
 int32_t DatagramSetMulticastTtl(int, uint8_t, int) { return 0; }
 int32_t DatagramSetMulticastLoopback(int, uint8_t, bool) { return 0; }
 int32_t DatagramSetMulticastInterface(int, uint8_t, uint32_t) { return 0; }
-int32_t DatagramSetMembership(int, const DatagramAddress&, uint32_t, bool) { return 0; }
+int32_t DatagramSetMembership(int, const InternetAddress&, uint32_t, bool) { return 0; }
 
 int32_t SocketSendFile(int fd, int, uint64_t, size_t count) { return Transfer(fd, count); }
 
@@ -242,6 +244,6 @@ void SocketClose(int fd, bool) { TheSystem().Close(fd); }
 
 int32_t SocketPeerPath(int, AddressText*) { return -ENOTCONN; }
 
-int32_t FormatPeer(const PeerAddress&, AddressText*) { return -ENOTCONN; }
+int32_t FormatPeer(const InternetAddress&, AddressText*) { return -ENOTCONN; }
 
 }  // namespace evloop

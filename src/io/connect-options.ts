@@ -31,7 +31,7 @@ export interface TlsConnectOptions {
 
 /** Where and how to connect by TCP. */
 export interface TcpConnectOptions extends StreamOptions, TcpOptions, TlsConnectOptions {
-  /** A name or numeric address. @defaultValue `'localhost'` */
+  /** A name or numeric address; of link-local IPv6 with the interface: `'fe80::1%eth0'`. @defaultValue `'localhost'` */
   host?: string;
   /** 1 ... 65535 */
   port: number;
