@@ -70,7 +70,8 @@ enum Op : uint32_t {
   OP_RECEIVE_START = 4,    // socket: deliver bytes until stopped; a = 1: tell that there are some.
   OP_RECEIVE_STOP = 5,     // socket.
   OP_SHUTDOWN = 6,         // socket: FIN once everything sent before it is out.
-  OP_CLOSE = 7,            // socket or listener: closes once everything sent before it is out.
+  OP_CLOSE = 7,            // socket or listener: closes once everything sent before it is out; a = 1:
+                           // now, dropping what the kernel has not taken.
   OP_RESET = 8,            // socket: closes with RST, dropping what is unsent.
   OP_ACCEPT_START = 9,     // listener; also retries after a refused accept.
   OP_ACCEPT_STOP = 10,     // listener.

@@ -289,6 +289,7 @@ void Engine::Perform(uint32_t position) {
       if (socket->is_dirty) SendQueued(socket);
       socket->wants_input = false;
       socket->wants_close = true;
+      if (entry[kA] != 0) return Release(socket, false);
       FinishSending(socket);
       return;
     case OP_RESET:

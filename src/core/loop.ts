@@ -110,6 +110,7 @@ export class LoopCore implements BatchOwner {
   #isStopping = false;
   #stopsAtOnce = false;
   #isClosed = false;
+  #isInBackground = false;
   #startedMs = 0;
   #ranMs = 0;
   #finish: ((error: unknown) => void) | null = null;
@@ -316,6 +317,13 @@ export class LoopCore implements BatchOwner {
     if (this.#isStopping) this.#control[abi.CTL_READY] = 1;
     this._native.start();
     return finished;
+  }
+
+  /** Runs next to whichever loop runs in this thread, and to the end of the thread. @internal */
+  _startInBackground(): void {
+    this.#isInBackground = true;
+    this.#startedMs = monotonicMs();
+    this._native.start();
   }
 
   /**
@@ -664,7 +672,8 @@ export class LoopCore implements BatchOwner {
       nextDeadline: this.#timers.nextDeadline(),
       tasks: this._taskCount(),
       handlesRun: this.#batch.handlesRun,
-      runningMs: this.#ranMs + (running === this ? monotonicMs() - this.#startedMs : 0),
+      runningMs:
+        this.#ranMs + (running === this || this.#isInBackground ? monotonicMs() - this.#startedMs : 0),
     });
   }
 }

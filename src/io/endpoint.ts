@@ -183,27 +183,34 @@ export class Endpoint implements CompletionTarget {
     if (backlogBytes >= 0) this.#backlogBytes = backlogBytes;
   }
 
-  write(data: Writable): void {
-    if (typeof data === 'string') {
-      this.#writeText(data);
-      return;
+  /** How many bytes these were. */
+  write(data: Writable): number {
+    if (typeof data !== 'string') return this.#writeBytes(toBytes('data', data));
+    if (this.#mustQueue() || data.length * UTF8_BYTES_PER_UNIT > COPY_LIMIT_BYTES) {
+      return this.#writeBytes(Buffer.from(data), true);
     }
-    this.#writeBytes(toBytes('data', data));
+    const offset = this.#reserve(data.length * UTF8_BYTES_PER_UNIT);
+    return this.#submitSend(offset, this.loop._rings.sendSlab.write(data, offset));
   }
 
-  #writeText(text: string): void {
-    if (this.#mustQueue() || text.length * UTF8_BYTES_PER_UNIT > COPY_LIMIT_BYTES) {
-      this.#writeBytes(Buffer.from(text), true);
-      return;
+  /** As {@link Endpoint.write}, of a text in which each unit is a byte. */
+  writeLatin1(text: string): number {
+    if (this.#mustQueue() || text.length > COPY_LIMIT_BYTES) {
+      return this.#writeBytes(Buffer.from(text, 'latin1'), true);
     }
-    const offset = this.#reserve(text.length * UTF8_BYTES_PER_UNIT);
-    this.#submitSend(offset, this.loop._rings.sendSlab.write(text, offset));
+    const offset = this.#reserve(text.length);
+    return this.#submitSend(offset, this.loop._rings.sendSlab.write(text, offset, 'latin1'));
+  }
+
+  /** Whether the kernel has not taken what was written: all but what waits for the end of the turn. */
+  get isBacklogged(): boolean {
+    return this.#mustQueue() || this.#queuedBytes > 0;
   }
 
   // `isOwned`: nobody else changes these bytes.
-  #writeBytes(bytes: Uint8Array, isOwned = false): void {
+  #writeBytes(bytes: Uint8Array, isOwned = false): number {
     const length = bytes.byteLength;
-    if (length === 0) return;
+    if (length === 0) return 0;
     if (this.#mustQueue()) {
       // A small write may be changed by its owner as soon as write() returns.
       this.#enqueue(isOwned || length > COPY_LIMIT_BYTES ? bytes : Buffer.from(bytes));
@@ -214,6 +221,7 @@ export class Endpoint implements CompletionTarget {
     } else {
       this.#sendNow(bytes);
     }
+    return length;
   }
 
   sendFile(file: number, offset: number, count: number): number {
@@ -237,7 +245,7 @@ export class Endpoint implements CompletionTarget {
     return control[abi.CTL_SEND_USED]!;
   }
 
-  #submitSend(offset: number, length: number): void {
+  #submitSend(offset: number, length: number): number {
     const rings = this.loop._rings;
     this.#unflushedBytes = this.#unflushed() + length;
     if (!rings.extendSend(abi.OP_SEND, this.index, this.generation, offset, length)) {
@@ -245,6 +253,7 @@ export class Endpoint implements CompletionTarget {
     }
     // Last, because submitting may have made room in the ring, which empties the slab.
     rings.control[abi.CTL_SEND_USED] = offset + length;
+    return length;
   }
 
   #unflushed(): number {
@@ -336,6 +345,16 @@ export class Endpoint implements CompletionTarget {
     this.#discard();
     this.#rememberAddresses();
     this.loop._rings.submit(abi.OP_RESET, this.index, this.generation, 0, 0);
+  }
+
+  /** Closes now: what the kernel has not taken is dropped, and it sends the rest. */
+  abandon(): void {
+    if (this.#state === STATE_CLOSED) return;
+    this.stopReceiving();
+    this.#state = STATE_CLOSING;
+    this.#discard();
+    this.#rememberAddresses();
+    this.loop._rings.submit(abi.OP_CLOSE, this.index, this.generation, 1, 0);
   }
 
   // Native sends what it holds before it carries these out.

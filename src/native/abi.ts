@@ -92,9 +92,9 @@ export const enum abi {
   OP_RECEIVE_STOP = 5,
   /** Socket: FIN once everything sent before it is out. */
   OP_SHUTDOWN = 6,
-  /** Socket or listener: closes once everything sent before it is out. */
+  /** Socket or listener: closes once everything sent before it is out; a = 1: */
   OP_CLOSE = 7,
-  /** Socket: closes with RST, dropping what is unsent. */
+  /** Now, dropping what the kernel has not taken. Socket: closes with RST, dropping what is unsent. */
   OP_RESET = 8,
   /** Listener; also retries after a refused accept. */
   OP_ACCEPT_START = 9,
