@@ -33,6 +33,21 @@
           # Never unloaded: threads of the resolver may return when every loop is gone.
           "ldflags": ["-Wl,--gc-sections", "-Wl,-z,now", "-Wl,-z,nodelete"],
         }],
+        ["OS=='mac'", {
+          "sources": [
+            "<!@(node -p \"require('./native/sources.json').apple.join(' ')\")",
+          ],
+          "xcode_settings": {
+            "MACOSX_DEPLOYMENT_TARGET": "11.0",
+            "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
+            "GCC_ENABLE_CPP_EXCEPTIONS": "NO",
+            "GCC_ENABLE_CPP_RTTI": "NO",
+            "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+            "GCC_OPTIMIZATION_LEVEL": "2",
+            "DEAD_CODE_STRIPPING": "YES",
+            "OTHER_CFLAGS": ["-iquote<(module_root_dir)/native", "-Wall", "-Wextra", "-Werror"],
+          },
+        }],
       ],
     },
   ],

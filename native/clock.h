@@ -7,9 +7,16 @@
 
 namespace evloop {
 
+// The clock that the runtime reads as well: deadlines are compared with its own.
+#ifdef __APPLE__
+constexpr clockid_t kClock = CLOCK_MONOTONIC_RAW;  // mach_continuous_time
+#else
+constexpr clockid_t kClock = CLOCK_MONOTONIC;
+#endif
+
 inline int64_t NowNs() {
   timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
+  clock_gettime(kClock, &now);
   return static_cast<int64_t>(now.tv_sec) * 1000000000 + now.tv_nsec;
 }
 

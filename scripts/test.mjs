@@ -126,6 +126,10 @@ const suites = [
     start: counted('node', ['scripts/native-build.mjs', 'plain', '--run', 'native_tests']),
   },
   {
+    name: 'native kqueue over an emulation',
+    start: counted('node', ['scripts/native-build.mjs', 'plain', '--run', 'native_kqueue_tests']),
+  },
+  {
     name: 'native engine without a kernel',
     start: counted('node', ['scripts/native-build.mjs', 'plain', '--run', 'native_engine_tests']),
   },
@@ -138,6 +142,11 @@ const suites = [
     name: 'native under AddressSanitizer and UBSan',
     isFull: true,
     start: counted('node', ['scripts/native-build.mjs', 'asan', '--run', 'native_tests']),
+  },
+  {
+    name: 'native kqueue over an emulation, under AddressSanitizer and UBSan',
+    isFull: true,
+    start: counted('node', ['scripts/native-build.mjs', 'asan', '--run', 'native_kqueue_tests']),
   },
   {
     name: 'native engine without a kernel, under AddressSanitizer and UBSan',

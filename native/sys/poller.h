@@ -50,7 +50,7 @@ constexpr uint64_t MakeToken(uint32_t index, uint32_t generation) {
 constexpr uint32_t TokenIndex(uint64_t token) { return static_cast<uint32_t>(token); }
 constexpr uint32_t TokenGeneration(uint64_t token) { return static_cast<uint32_t>(token >> 32); }
 
-enum class PollerKind : uint32_t { kEpoll, kPoll };
+enum class PollerKind : uint32_t { kEpoll, kPoll, kKqueue };
 
 class Poller {
  public:
@@ -64,7 +64,8 @@ class Poller {
   // Idempotent. Watched descriptors stay open: they belong to the caller.
   virtual void Close() = 0;
 
-  // Watches both directions of an owned, non-blocking descriptor. 0 or -errno.
+  // Watches both directions of an owned, non-blocking descriptor. 0, -EPERM for some of what is
+  // always ready, or -errno.
   virtual int32_t Add(int fd, uint64_t token) = 0;
   // Asks for the next event of `interest` (READY_READ | READY_WRITE) of a descriptor that was
   // added.

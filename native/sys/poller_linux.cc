@@ -11,6 +11,8 @@ Poller* NewPoller(PollerKind kind) {
       return NewEpollPoller();
     case PollerKind::kPoll:
       return NewPollPoller();
+    case PollerKind::kKqueue:
+      return nullptr;
   }
   return nullptr;
 }

@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <poll.h>
-#include <sys/stat.h>
 
 #include <condition_variable>
 #include <mutex>
@@ -17,6 +16,7 @@
 
 #include "clock.h"
 #include "status.h"
+#include "sys/always_ready.h"
 #include "sys/waker.h"
 
 namespace evloop {
@@ -68,6 +68,7 @@ class PollPoller final : public Poller {
   }
 
   int32_t Watch(int fd, uint64_t token, uint32_t interest) override {
+    // poll(2) would tell of it without end.
     if (interest != 0 && IsAlwaysReady(fd)) return -EPERM;
     const uint32_t place = PlaceOf(fd);
     if (place == kNoPlace) return Insert(fd, {token, interest & kBoth, true});
@@ -138,13 +139,6 @@ class PollPoller final : public Poller {
       ready = poll(polled->data(), polled->size(), budget.RemainingMs());
     }
     return ready < 0 ? LastError() : ready;
-  }
-
-  // poll(2) would tell of it without end.
-  static bool IsAlwaysReady(int fd) {
-    struct stat status;
-    if (fstat(fd, &status) != 0) return false;
-    return S_ISREG(status.st_mode) || S_ISDIR(status.st_mode) || S_ISBLK(status.st_mode);
   }
 
   // poll(2) keeps everything it looks at open: a socket that is closed meanwhile would go on

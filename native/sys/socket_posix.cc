@@ -4,7 +4,6 @@
 #include <netinet/tcp.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/un.h>
@@ -12,6 +11,7 @@
 
 #include "sys/sockaddr.h"
 #include "sys/socket.h"
+#include "sys/socket_system.h"
 
 namespace evloop {
 
@@ -19,6 +19,13 @@ namespace {
 
 // The longest transfer whose count still fits the int32 results.
 constexpr size_t kMaxTransfer = 1U << 30;
+
+// The silence before the first probe of a connection, seconds.
+#ifdef TCP_KEEPIDLE
+constexpr int kKeepIdle = TCP_KEEPIDLE;
+#else
+constexpr int kKeepIdle = TCP_KEEPALIVE;
+#endif
 
 // The part of a sockaddr_un in front of the path.
 constexpr size_t kPathOffset = offsetof(sockaddr_un, sun_path);
@@ -33,6 +40,10 @@ struct Address {
 
 int32_t ParsePath(const AddressText& from, Address* address) {
   auto* unix_address = reinterpret_cast<sockaddr_un*>(&address->storage);
+#ifndef __linux__
+  // Abstract addresses are Linux's own.
+  if (from.size > 0 && from.text[0] == '\0') return -EINVAL;
+#endif
   // A path of the file system ends with NUL; an abstract one begins with it.
   if (from.size + (from.text[0] == '\0' ? 0 : 1) > sizeof(unix_address->sun_path))
     return -ENAMETOOLONG;
@@ -80,10 +91,7 @@ int32_t GetOption(int fd, int name, int* value) {
   return getsockopt(fd, SOL_SOCKET, name, value, &size) == 0 ? 0 : -errno;
 }
 
-int32_t Open(const Address& address) {
-  const int fd = socket(address.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  return fd >= 0 ? fd : -errno;
-}
+int32_t Open(const Address& address) { return SystemSocket(address.family(), SOCK_STREAM, 0); }
 
 // Closes what a failed set-up opened and hands the error on.
 int32_t Abandon(int fd, int32_t error) {
@@ -172,8 +180,13 @@ int32_t SocketPrepareListener(int fd, const SocketOptions& options) {
   int type = 0;
   int is_listening = 0;
   int32_t status = GetOption(fd, SO_TYPE, &type);
-  if (status == 0) status = GetOption(fd, SO_ACCEPTCONN, &is_listening);
   if (status != 0) return status;
+  status = GetOption(fd, SO_ACCEPTCONN, &is_listening);
+  // macOS does not tell; the first accept does.
+  if (status == -ENOPROTOOPT)
+    is_listening = 1;
+  else if (status != 0)
+    return status;
   if (type != SOCK_STREAM) return -EPROTOTYPE;
   if (is_listening == 0) return -EINVAL;
   AddressText address;
@@ -188,10 +201,7 @@ int32_t SocketPrepareListener(int fd, const SocketOptions& options) {
 int32_t SocketAccept(int listener, InternetAddress* peer) {
   sockaddr_storage from;
   socklen_t size = sizeof(from);
-  const int32_t fd = Transfer([&] {
-    return accept4(listener, reinterpret_cast<sockaddr*>(&from), &size,
-                   SOCK_NONBLOCK | SOCK_CLOEXEC);
-  });
+  const int32_t fd = SystemAccept(listener, reinterpret_cast<sockaddr*>(&from), &size);
   if (fd >= 0) *peer = FromSockaddr(from);
   return fd;
 }
@@ -233,7 +243,7 @@ int32_t SocketReceive(int fd, uint8_t* into, size_t capacity) {
 }
 
 int32_t SocketSend(int fd, const uint8_t* data, size_t size) {
-  return Transfer([=] { return send(fd, data, Clamp(size), MSG_NOSIGNAL | MSG_DONTWAIT); });
+  return Transfer([=] { return send(fd, data, Clamp(size), kNoSignal | MSG_DONTWAIT); });
 }
 
 int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
@@ -245,14 +255,11 @@ int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count) {
   msghdr message = {};
   message.msg_iov = vectors;
   message.msg_iovlen = count;
-  return Transfer([&] { return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT); });
+  return Transfer([&] { return sendmsg(fd, &message, kNoSignal | MSG_DONTWAIT); });
 }
 
 int32_t SocketSendFile(int fd, int file, uint64_t offset, size_t count) {
-  return Transfer([=] {
-    auto position = static_cast<off_t>(offset);
-    return sendfile(fd, file, &position, Clamp(count));
-  });
+  return SystemSendFile(fd, file, offset, Clamp(count));
 }
 
 int32_t FileSeek(int file, uint64_t offset) {
@@ -278,7 +285,7 @@ int32_t SocketSetNoDelay(int fd, bool on) {
 int32_t SocketSetKeepAlive(int fd, bool on, uint32_t delay_seconds) {
   const int32_t status = SetOption(fd, SOL_SOCKET, SO_KEEPALIVE, on ? 1 : 0);
   if (status != 0 || !on || delay_seconds == 0) return status;
-  return SetOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, static_cast<int>(delay_seconds));
+  return SetOption(fd, IPPROTO_TCP, kKeepIdle, static_cast<int>(delay_seconds));
 }
 
 int32_t SocketSetCloseOnExec(int fd) { return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : -errno; }
@@ -316,13 +323,12 @@ int32_t FormatPeer(const InternetAddress& peer, AddressText* address) {
 int32_t RawOpen(AddressFamily family, bool is_datagram) {
   const int domain = family == kUnixFamily ? AF_UNIX : family == kIPv4Family ? AF_INET : AF_INET6;
   const int type = is_datagram ? SOCK_DGRAM : SOCK_STREAM;
-  const int fd = socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-  return fd >= 0 ? fd : -errno;
+  return SystemSocket(domain, type, 0);
 }
 
 int32_t RawPair(bool is_datagram, int fds[2]) {
   const int type = is_datagram ? SOCK_DGRAM : SOCK_STREAM;
-  return socketpair(AF_UNIX, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0 ? 0 : -errno;
+  return SystemSocketPair(AF_UNIX, type, fds);
 }
 
 int32_t RawBind(int fd, const AddressText& at) {
@@ -339,8 +345,7 @@ int32_t RawAccept(int fd, AddressText* from) {
   if (status != 0) return status;
   Address address;
   address.size = sizeof(address.storage);
-  status = Transfer(
-      [&] { return accept4(fd, address.pointer(), &address.size, SOCK_NONBLOCK | SOCK_CLOEXEC); });
+  status = SystemAccept(fd, address.pointer(), &address.size);
   if (status >= 0) Format(address, from);
   return status;
 }
@@ -371,8 +376,7 @@ int32_t RawSend(int fd, const uint8_t* data, size_t size, const AddressText* to)
   const int32_t status = Parse(*to, &address);
   if (status != 0) return status;
   return Transfer([&] {
-    return sendto(fd, data, Clamp(size), MSG_NOSIGNAL | MSG_DONTWAIT, address.pointer(),
-                  address.size);
+    return sendto(fd, data, Clamp(size), kNoSignal | MSG_DONTWAIT, address.pointer(), address.size);
   });
 }
 

@@ -41,7 +41,8 @@ class Waker {
   void Drain();
 
  private:
-  int fd_ = -1;                       // eventfd; owned.
+  int fd_ = -1;                       // eventfd, kqueue or read end of a pipe; owned.
+  int write_fd_ = -1;                 // The same, or the write end; -1 when nothing is written.
   bool edge_triggered_ = false;       // Drain() need not read.
   std::atomic<bool> pending_{false};  // A notification is on its way to the loop.
 };

@@ -10,12 +10,14 @@ int32_t Waker::Open(bool edge_triggered) {
   edge_triggered_ = edge_triggered;
   pending_.store(false, std::memory_order_relaxed);
   fd_ = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  write_fd_ = fd_;
   return fd_ < 0 ? LastError() : kOk;
 }
 
 void Waker::Close() {
   if (fd_ >= 0) close(fd_);
   fd_ = -1;
+  write_fd_ = -1;
 }
 
 void Waker::Notify() {
@@ -24,7 +26,7 @@ void Waker::Notify() {
   if (pending_.exchange(true, std::memory_order_acq_rel)) return;
   const uint64_t one = 1;
   // EAGAIN would mean a counter that is nearly full, hence readable: the loop wakes anyway.
-  while (write(fd_, &one, sizeof one) < 0 && errno == EINTR) {
+  while (write(write_fd_, &one, sizeof one) < 0 && errno == EINTR) {
   }
 }
 

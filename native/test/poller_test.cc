@@ -19,18 +19,14 @@
 #include <vector>
 
 #include "clock.h"
+#include "sys/descriptor.h"
+#include "sys/socket_system.h"
 #include "test/check.h"
+#include "test/pollers.h"
 
 namespace evloop {
 
 namespace {
-
-struct Epoll {
-  static constexpr PollerKind kKind = PollerKind::kEpoll;
-};
-struct Poll {
-  static constexpr PollerKind kKind = PollerKind::kPoll;
-};
 
 // Closes what it holds.
 class Fd {
@@ -65,13 +61,14 @@ struct Pair {
 
 Pair SocketPair() {
   int fds[2];
-  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == 0);
+  REQUIRE(SystemSocketPair(AF_UNIX, SOCK_STREAM, fds) == 0);
   return {Fd(fds[0]), Fd(fds[1])};
 }
 
 Pair PipePair() {
   int fds[2];
-  REQUIRE(pipe2(fds, O_NONBLOCK | O_CLOEXEC) == 0);
+  REQUIRE(pipe(fds) == 0);
+  for (const int fd : fds) REQUIRE(DescriptorPrepare(fd) == 0);
   return {Fd(fds[0]), Fd(fds[1])};
 }
 
@@ -82,7 +79,7 @@ sockaddr_in Loopback() {
   return address;
 }
 
-Fd TcpSocket() { return Fd(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)); }
+Fd TcpSocket() { return Fd(SystemSocket(AF_INET, SOCK_STREAM, 0)); }
 
 // Listens on a free port, which goes into `address`.
 Fd Listener(sockaddr_in* address) {
@@ -108,7 +105,7 @@ Pair TcpPair() {
   REQUIRE((status == 0 || status == -EINPROGRESS));
   pollfd waiting = {listener, POLLIN, 0};
   REQUIRE(poll(&waiting, 1, 1000) == 1);
-  pair.theirs = Fd(accept4(listener, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  pair.theirs = Fd(SystemAccept(listener, nullptr, nullptr));
   REQUIRE(pair.theirs >= 0);
   return pair;
 }
@@ -171,7 +168,7 @@ TEST_CASE("poller: tokens are taken apart as they were put together") {
   CHECK(TokenIndex(MakeToken(UINT32_MAX, UINT32_MAX)) == UINT32_MAX);
 }
 
-TEST_CASE_TEMPLATE("poller: opens, closes twice and opens again", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: opens, closes twice and opens again", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -184,7 +181,7 @@ TEST_CASE_TEMPLATE("poller: opens, closes twice and opens again", Kind, Epoll, P
   CHECK(fixture.Ready(kOther) == READY_WRITE);
 }
 
-TEST_CASE_TEMPLATE("poller: bad and doubled descriptors are refused", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: bad and doubled descriptors are refused", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Add(-1, kToken) == -EBADF);
@@ -195,7 +192,8 @@ TEST_CASE_TEMPLATE("poller: bad and doubled descriptors are refused", Kind, Epol
   fixture.poller->Remove(-1);
 }
 
-TEST_CASE_TEMPLATE("poller: a new descriptor tells what it is ready for, once", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: a new descriptor tells what it is ready for, once", Kind,
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   Fill(pair.theirs, 1);
@@ -205,7 +203,7 @@ TEST_CASE_TEMPLATE("poller: a new descriptor tells what it is ready for, once", 
   CHECK(fixture.WaitCount(1) == 0);
 }
 
-TEST_CASE_TEMPLATE("poller: every arrival after a drained read is told", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: every arrival after a drained read is told", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -219,7 +217,7 @@ TEST_CASE_TEMPLATE("poller: every arrival after a drained read is told", Kind, E
   }
 }
 
-TEST_CASE_TEMPLATE("poller: an arrival between EAGAIN and Arm is told", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: an arrival between EAGAIN and Arm is told", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   Fill(pair.theirs, 1);
@@ -231,7 +229,7 @@ TEST_CASE_TEMPLATE("poller: an arrival between EAGAIN and Arm is told", Kind, Ep
   CHECK((fixture.Ready(kToken) & READY_READ) != 0);
 }
 
-TEST_CASE_TEMPLATE("poller: a short read counts as drained", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: a short read counts as drained", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = TcpPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -247,7 +245,7 @@ TEST_CASE_TEMPLATE("poller: a short read counts as drained", Kind, Epoll, Poll) 
   CHECK(fixture.Ready(kToken, 1000) >= (READY_READ | READY_HANGUP));
 }
 
-TEST_CASE_TEMPLATE("poller: room to write is told after a full buffer", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: room to write is told after a full buffer", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -259,7 +257,8 @@ TEST_CASE_TEMPLATE("poller: room to write is told after a full buffer", Kind, Ep
   CHECK((fixture.Ready(kToken, 1000) & READY_WRITE) != 0);
 }
 
-TEST_CASE_TEMPLATE("poller: the end of a stream is told behind its last bytes", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: the end of a stream is told behind its last bytes", Kind,
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -272,7 +271,7 @@ TEST_CASE_TEMPLATE("poller: the end of a stream is told behind its last bytes", 
 }
 
 TEST_CASE_TEMPLATE("poller: a peer that stopped sending does not disturb a waiting writer", Kind,
-                   Epoll, Poll) {
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = TcpPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -296,7 +295,7 @@ TEST_CASE_TEMPLATE("poller: a peer that stopped sending does not disturb a waiti
   }
 }
 
-TEST_CASE_TEMPLATE("poller: a reset is told and found by the next call", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: a reset is told and found by the next call", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = TcpPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -309,7 +308,7 @@ TEST_CASE_TEMPLATE("poller: a reset is told and found by the next call", Kind, E
   CHECK(fixture.WaitCount() == 0);
 }
 
-TEST_CASE_TEMPLATE("poller: a reset reaches one who only waits to write", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: a reset reaches one who only waits to write", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = TcpPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -324,7 +323,7 @@ TEST_CASE_TEMPLATE("poller: a reset reaches one who only waits to write", Kind, 
   CHECK(errno != EAGAIN);
 }
 
-TEST_CASE_TEMPLATE("poller: urgent data does not hide what follows it", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: urgent data does not hide what follows it", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = TcpPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -340,7 +339,7 @@ TEST_CASE_TEMPLATE("poller: urgent data does not hide what follows it", Kind, Ep
   CHECK(fixture.WaitCount() == 0);
 }
 
-TEST_CASE_TEMPLATE("poller: pipes tell data, end and the loss of the reader", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: pipes tell data, end and the loss of the reader", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = PipePair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -364,8 +363,8 @@ TEST_CASE_TEMPLATE("poller: pipes tell data, end and the loss of the reader", Ki
   CHECK((fixture.Ready(kOther) & (READY_WRITE | READY_HANGUP)) == (READY_WRITE | READY_HANGUP));
 }
 
-TEST_CASE_TEMPLATE("poller: a listener tells connections, a connect its outcome", Kind, Epoll,
-                   Poll) {
+TEST_CASE_TEMPLATE("poller: a listener tells connections, a connect its outcome", Kind,
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   sockaddr_in address;
   Fd listener = Listener(&address);
@@ -399,7 +398,7 @@ TEST_CASE_TEMPLATE("poller: a listener tells connections, a connect its outcome"
 }
 
 TEST_CASE_TEMPLATE("poller: a removed descriptor is silent, its number can serve again", Kind,
-                   Epoll, Poll) {
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   Pair other = SocketPair();
@@ -419,7 +418,7 @@ TEST_CASE_TEMPLATE("poller: a removed descriptor is silent, its number can serve
   CHECK(fixture.WaitCount() == 0);
 }
 
-TEST_CASE_TEMPLATE("poller: few places for many events starve nobody", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: few places for many events starve nobody", Kind, EVERY_POLLER) {
   constexpr uint32_t kPairs = 400;
   Fixture fixture(Kind::kKind);
   std::vector<Pair> pairs;
@@ -442,15 +441,16 @@ TEST_CASE_TEMPLATE("poller: few places for many events starve nobody", Kind, Epo
       Fill(pairs[index].theirs, 1);
       fixture.poller->Arm(pairs[index].ours, index, READY_READ);
     }
-    if (waits == kPairs / 7) {
+    // A backend may tell of both directions one by one.
+    if (waits == 2 * kPairs / 7) {
       for (const uint32_t times : seen) REQUIRE(times >= 1);
     }
   }
   CHECK(waits >= kPairs / 7);
 }
 
-TEST_CASE_TEMPLATE("poller: a foreign descriptor is told as long as it is ready", Kind, Epoll,
-                   Poll) {
+TEST_CASE_TEMPLATE("poller: a foreign descriptor is told as long as it is ready", Kind,
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Watch(pair.ours, kToken, READY_READ) == 0);
@@ -473,7 +473,7 @@ TEST_CASE_TEMPLATE("poller: a foreign descriptor is told as long as it is ready"
 }
 
 TEST_CASE_TEMPLATE("poller: urgent data alone does not make a foreign descriptor ready", Kind,
-                   Epoll, Poll) {
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = TcpPair();
   CHECK(fixture.poller->Watch(pair.ours, kToken, READY_READ) == 0);
@@ -484,15 +484,15 @@ TEST_CASE_TEMPLATE("poller: urgent data alone does not make a foreign descriptor
   fixture.poller->Remove(pair.ours);
 }
 
-TEST_CASE_TEMPLATE("poller: a foreign file is refused", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: a foreign file is refused", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
-  Fd file(open("/proc/self/exe", O_RDONLY | O_CLOEXEC));
+  Fd file(open("/bin/sh", O_RDONLY | O_CLOEXEC));
   Fd directory(open("/", O_RDONLY | O_CLOEXEC));
   CHECK(fixture.poller->Watch(file, kToken, READY_READ) == -EPERM);
   CHECK(fixture.poller->Watch(directory, kToken, READY_WRITE) == -EPERM);
 }
 
-TEST_CASE_TEMPLATE("poller: a wait is never early, even when signals arrive", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: a wait is never early, even when signals arrive", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   struct sigaction action = {};
   struct sigaction before = {};
@@ -521,7 +521,7 @@ TEST_CASE_TEMPLATE("poller: a wait is never early, even when signals arrive", Ki
 }
 
 TEST_CASE_TEMPLATE("poller: its descriptor is readable while there is something to tell", Kind,
-                   Epoll, Poll) {
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   const int fd = fixture.poller->Descriptor();
   CHECK(fixture.poller->IsEdgeTriggered() == (Kind::kKind == PollerKind::kEpoll));
@@ -538,8 +538,8 @@ TEST_CASE_TEMPLATE("poller: its descriptor is readable while there is something 
   CHECK(poll(&nested, 1, 0) == 1);
 }
 
-TEST_CASE_TEMPLATE("poller: blocking sees what a wait would, and takes nothing", Kind, Epoll,
-                   Poll) {
+TEST_CASE_TEMPLATE("poller: blocking sees what a wait would, and takes nothing", Kind,
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Pair pair = SocketPair();
   CHECK(fixture.poller->Add(pair.ours, kToken) == 0);
@@ -555,7 +555,7 @@ TEST_CASE_TEMPLATE("poller: blocking sees what a wait would, and takes nothing",
   CHECK((fixture.Ready(kToken) & READY_READ) != 0);
 }
 
-TEST_CASE_TEMPLATE("poller: an interrupt ends this block or the next one", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("poller: an interrupt ends this block or the next one", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   fixture.poller->PrepareBlock();
   fixture.poller->Interrupt();
@@ -572,8 +572,8 @@ TEST_CASE_TEMPLATE("poller: an interrupt ends this block or the next one", Kind,
   CHECK(fixture.WaitCount() == 0);
 }
 
-TEST_CASE_TEMPLATE("poller: the loop's thread may change the set while another blocks", Kind, Epoll,
-                   Poll) {
+TEST_CASE_TEMPLATE("poller: the loop's thread may change the set while another blocks", Kind,
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   std::vector<Pair> pairs;
   for (uint32_t i = 0; i < 8; ++i) {
@@ -595,7 +595,7 @@ TEST_CASE_TEMPLATE("poller: the loop's thread may change the set while another b
 }
 
 TEST_CASE_TEMPLATE("poller: a removed descriptor can be closed at once while another blocks", Kind,
-                   Epoll, Poll) {
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   for (int round = 0; round < 50; ++round) {
     Pair pair = SocketPair();
@@ -638,8 +638,8 @@ short TruthOf(const Watched& watched) {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("poller: random traffic never leaves a ready direction untold", Kind, Epoll,
-                   Poll) {
+TEST_CASE_TEMPLATE("poller: random traffic never leaves a ready direction untold", Kind,
+                   EVERY_POLLER) {
   Random random(FreshSeed());
   Fixture fixture(Kind::kKind);
   std::vector<Watched> sockets(20);

@@ -12,19 +12,14 @@
 #include <thread>
 
 #include "clock.h"
+#include "sys/socket_system.h"
 #include "sys/waker.h"
 #include "test/check.h"
+#include "test/pollers.h"
 
 namespace evloop {
 
 namespace {
-
-struct Epoll {
-  static constexpr PollerKind kKind = PollerKind::kEpoll;
-};
-struct Poll {
-  static constexpr PollerKind kKind = PollerKind::kPoll;
-};
 
 // The test's thread is the loop's thread; wakes arrive as a count it can wait for.
 struct Fixture {
@@ -63,7 +58,7 @@ struct Fixture {
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("waiter: an event ends the sleep and stays for the loop", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waiter: an event ends the sleep and stays for the loop", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   Waker waker;
   REQUIRE(waker.Open() == 0);
@@ -78,7 +73,7 @@ TEST_CASE_TEMPLATE("waiter: an event ends the sleep and stays for the loop", Kin
   fixture.poller->Remove(waker.Descriptor());
 }
 
-TEST_CASE_TEMPLATE("waiter: time ends the sleep, never early", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waiter: time ends the sleep, never early", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   uint32_t wakes = 0;
   for (const int32_t timeout_ms : {0, 1, 10}) {
@@ -89,7 +84,7 @@ TEST_CASE_TEMPLATE("waiter: time ends the sleep, never early", Kind, Epoll, Poll
   }
 }
 
-TEST_CASE_TEMPLATE("waiter: one sleep is answered once", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waiter: one sleep is answered once", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   fixture.waiter.Interrupt();
   CHECK(fixture.Wakes() == 0);
@@ -103,7 +98,7 @@ TEST_CASE_TEMPLATE("waiter: one sleep is answered once", Kind, Epoll, Poll) {
   CHECK_FALSE(fixture.WaitForWakes(2, 3));
 }
 
-TEST_CASE_TEMPLATE("waiter: stopping ends a sleep without an answer", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waiter: stopping ends a sleep without an answer", Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   CHECK(fixture.waiter.Start(fixture.poller.get(), nullptr, nullptr) == -EALREADY);
   CHECK(fixture.waiter.Sleep(-1));
@@ -117,7 +112,7 @@ TEST_CASE_TEMPLATE("waiter: stopping ends a sleep without an answer", Kind, Epol
   CHECK(fixture.WaitForWakes(1));
 }
 
-TEST_CASE_TEMPLATE("waiter: it may be stopped at any moment", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waiter: it may be stopped at any moment", Kind, EVERY_POLLER) {
   Random random(FreshSeed());
   Fixture fixture(Kind::kKind);
   for (int round = 0; round < 300; ++round) {
@@ -135,7 +130,7 @@ TEST_CASE_TEMPLATE("waiter: it may be stopped at any moment", Kind, Epoll, Poll)
 
 // A loop as the thread host has it: turns, changes of the set while nobody sleeps or after an
 // interrupt, sleeps; another thread sends and interrupts all the while.
-TEST_CASE_TEMPLATE("waiter: sleeps and wakes stay in step under traffic", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waiter: sleeps and wakes stay in step under traffic", Kind, EVERY_POLLER) {
   Random random(FreshSeed());
   Fixture fixture(Kind::kKind);
   Waker waker;
@@ -172,7 +167,7 @@ TEST_CASE_TEMPLATE("waiter: sleeps and wakes stay in step under traffic", Kind, 
         close(sockets[0]);
         close(sockets[1]);
       }
-      REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, sockets) == 0);
+      REQUIRE(SystemSocketPair(AF_UNIX, SOCK_STREAM, sockets) == 0);
       REQUIRE(fixture.poller->Add(sockets[0], 2) == 0);
       fixture.waiter.Interrupt();
     }

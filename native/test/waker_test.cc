@@ -7,17 +7,11 @@
 
 #include "sys/poller.h"
 #include "test/check.h"
+#include "test/pollers.h"
 
 namespace evloop {
 
 namespace {
-
-struct Epoll {
-  static constexpr PollerKind kKind = PollerKind::kEpoll;
-};
-struct Poll {
-  static constexpr PollerKind kKind = PollerKind::kPoll;
-};
 
 constexpr uint64_t kToken = 42;
 
@@ -48,7 +42,7 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE_TEMPLATE("waker: many notifications are one event, and the next ones another", Kind,
-                   Epoll, Poll) {
+                   EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   CHECK_FALSE(fixture.IsReadable(0));
   for (int round = 0; round < 3; ++round) {
@@ -61,7 +55,7 @@ TEST_CASE_TEMPLATE("waker: many notifications are one event, and the next ones a
 }
 
 TEST_CASE_TEMPLATE("waker: a notification between the event and the drain belongs to that event",
-                   Kind, Epoll, Poll) {
+                   Kind, EVERY_POLLER) {
   Fixture fixture(Kind::kKind);
   fixture.waker.Notify();
   CHECK(fixture.IsReadable(0));
@@ -89,7 +83,7 @@ TEST_CASE("waker: opens again after closing, closes twice") {
   CHECK(poller->Wait(&event, 1, 0) == 1);
 }
 
-TEST_CASE_TEMPLATE("waker: threads lose no work", Kind, Epoll, Poll) {
+TEST_CASE_TEMPLATE("waker: threads lose no work", Kind, EVERY_POLLER) {
   constexpr int kThreads = 3;
   constexpr uint32_t kEach = 20000;
   Fixture fixture(Kind::kKind);

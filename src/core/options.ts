@@ -7,11 +7,12 @@ import {
   validateObject,
   validateOneOf,
 } from '../base/validate.js';
+import type { Backend } from '../native/open.js';
 import type { Clock } from './clock.js';
 import type { SchedulingPolicy } from './policy.js';
 import type { Resolver } from './resolver.js';
 
-const BACKENDS = ['auto', 'epoll', 'poll'] as const;
+const BACKENDS = ['auto', 'epoll', 'poll', 'kqueue'] as const;
 const HOSTS = ['auto', 'uv', 'thread'] as const;
 const DRAINS = ['perCallback', 'perBatch'] as const;
 const UNHANDLED = ['report', 'shutdown', 'exit'] as const;
@@ -20,7 +21,7 @@ const UNHANDLED = ['report', 'shutdown', 'exit'] as const;
 export interface LoopOptions {
   /**
    * How readiness is found.
-   * @defaultValue `'auto'`: `EVLOOP_BACKEND` if set, else epoll
+   * @defaultValue `'auto'`: `EVLOOP_BACKEND` if set, else epoll, on macOS kqueue
    */
   backend?: (typeof BACKENDS)[number];
   /**
@@ -93,10 +94,11 @@ export function validateLoopOptions(options: LoopOptions): void {
 }
 
 /** The poller, as the option or the environment says. @internal */
-export function pickBackend(option: LoopOptions['backend']): 'epoll' | 'poll' {
+export function pickBackend(option: LoopOptions['backend']): Backend {
   const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_BACKEND ?? 'auto') : option;
   validateOneOf('process.env.EVLOOP_BACKEND', wanted, BACKENDS);
-  return wanted === 'poll' ? 'poll' : 'epoll';
+  if (wanted !== 'auto') return wanted;
+  return process.platform === 'darwin' ? 'kqueue' : 'epoll';
 }
 
 /** The host, as the option or the environment says. @internal */

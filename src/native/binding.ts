@@ -92,8 +92,8 @@ export interface NativeLoop {
   takeLookup(): LookupAnswer | undefined;
 }
 
-export const POLLER_EPOLL = 0;
-export const POLLER_POLL = 1;
+/** Values of native/sys/poller.h. */
+export const POLLERS = { epoll: 0, poll: 1, kqueue: 2 } as const;
 export const HOST_UV = 0;
 export const HOST_THREAD = 1;
 

@@ -1,13 +1,16 @@
 // Makes the native side of a loop.
 import { systemError } from '../base/errors.js';
 import { abi } from './abi.js';
-import { HOST_THREAD, HOST_UV, POLLER_EPOLL, POLLER_POLL, type NativeLoop } from './binding.js';
+import { HOST_THREAD, HOST_UV, POLLERS, type NativeLoop } from './binding.js';
 import { binding } from './load.js';
 import type { Rings } from './rings.js';
 
+/** How readiness is found. @internal */
+export type Backend = keyof typeof POLLERS;
+
 /** How the native side waits, and how Node's loop hears of it. @internal */
 export interface NativeOptions {
-  backend: 'epoll' | 'poll';
+  backend: Backend;
   host: 'uv' | 'thread';
 }
 
@@ -25,7 +28,7 @@ export function openNative(
   resource: object,
 ): NativeLoop {
   const created = binding.createLoop(
-    backend === 'epoll' ? POLLER_EPOLL : POLLER_POLL,
+    POLLERS[backend],
     host === 'uv' ? HOST_UV : HOST_THREAD,
     turn,
     resource,
