@@ -71,6 +71,22 @@ export const bars = [
     limit: 1.1,
     margin: WIDE_MARGIN / 2,
   },
+  ...['evloop protocol', 'evloop recvMany()', 'evloop for await'].map((contender) => ({
+    table: 'udp/8x16',
+    metric: 'cpu',
+    contender,
+    rival: 'node:dgram',
+    limit: 1 / 3,
+    margin: WIDE_MARGIN / 2,
+  })),
+  {
+    table: 'udp/8x16-joined',
+    metric: 'cpu',
+    contender: 'evloop protocol',
+    rival: 'node:dgram',
+    limit: 1 / 3,
+    margin: MARGIN,
+  },
   {
     table: 'task-switch/100',
     metric: 'cpuNs',

@@ -27,6 +27,7 @@ import { measures as taskSwitchMeasures, tables as taskSwitch } from './claims/t
 import { tables as structure } from './claims/structure.mjs';
 import { tables as timers } from './claims/timers.mjs';
 import { tables as tls } from './claims/tls.mjs';
+import { tables as udp } from './claims/udp.mjs';
 import { tables as wakeUp } from './claims/wake-up.mjs';
 import { judge } from './lib/judge.mjs';
 import { describeMachine, root } from './lib/machine.mjs';
@@ -55,6 +56,7 @@ const allTables = [
   ...echo,
   ...pipelining,
   ...tls,
+  ...udp,
   ...connections,
   ...sendFile,
   ...taskSwitch,

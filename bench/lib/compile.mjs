@@ -6,6 +6,8 @@ import path from 'node:path';
 import process from 'node:process';
 import { findProgram, root } from './machine.mjs';
 
+// What C programs include.
+const shared = path.join(root, 'bench', 'rivals', 'load.h');
 const cache = path.join(root, 'node_modules', '.cache', 'evloop-bench');
 
 /**
@@ -14,7 +16,11 @@ const cache = path.join(root, 'node_modules', '.cache', 'evloop-bench');
  */
 function build(source, command) {
   const input = path.join(root, 'bench', 'rivals', source);
-  const hash = createHash('sha256').update(readFileSync(input)).update(String(command)).digest('hex');
+  const hash = createHash('sha256')
+    .update(readFileSync(input))
+    .update(readFileSync(shared))
+    .update(String(command))
+    .digest('hex');
   const output = path.join(cache, `${path.parse(source).name}-${hash.slice(0, 16)}`);
   if (existsSync(output)) return output;
   mkdirSync(cache, { recursive: true });

@@ -1,5 +1,6 @@
 // Child processes of the benchmarks: servers that stay, and programs that measure and end.
 import { spawn } from 'node:child_process';
+import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
 import net from 'node:net';
@@ -12,6 +13,7 @@ import { LOAD_CPU, SERVER_CPU, busySeconds, pinned } from './machine.mjs';
 
 const HOST = '127.0.0.1';
 const START_TIMEOUT_MS = 20_000;
+const ANSWER_TIMEOUT_MS = 200;
 const STOP_TIMEOUT_MS = 3000;
 const PROGRAM_TIMEOUT_MS = 300_000;
 
@@ -34,8 +36,19 @@ function keepTrack(child) {
   child.once('close', () => children.delete(child));
 }
 
-/** @returns {Promise<number>} */
-async function freePort() {
+/**
+ * @param {boolean} isUdp
+ * @returns {Promise<number>}
+ */
+async function freePort(isUdp) {
+  if (isUdp) {
+    const socket = dgram.createSocket('udp4').bind(0, HOST);
+    await once(socket, 'listening');
+    const { port } = socket.address();
+    socket.close();
+    await once(socket, 'close');
+    return port;
+  }
   const server = net.createServer().listen(0, HOST);
   await once(server, 'listening');
   const { port } = /** @type {net.AddressInfo} */ (server.address());
@@ -58,6 +71,26 @@ async function isListening(where) {
 }
 
 /**
+ * Whether a datagram is answered.
+ *
+ * @param {number} port
+ */
+async function isAnswering(port) {
+  const socket = dgram.createSocket('udp4');
+  try {
+    socket.connect(port, HOST);
+    await once(socket, 'connect');
+    socket.send('anybody?');
+    await once(socket, 'message', { signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.close();
+  }
+}
+
+/**
  * A running server.
  *
  * @typedef {object} RunningServer
@@ -69,16 +102,16 @@ async function isListening(where) {
  */
 
 /**
- * Starts a server on the server's processor and waits until it listens.
+ * Starts a server on the server's processor and waits until it listens, or answers.
  *
  * @param {(host: string, port: number) => readonly string[]} command
- * @param {{ hasChannel?: boolean, isUnix?: boolean }} [options] `hasChannel`: the server speaks over `process.send`;
- *   `isUnix`: it listens on a Unix socket
+ * @param {{ hasChannel?: boolean, isUnix?: boolean, isUdp?: boolean }} [options] `hasChannel`: the server speaks
+ *   over `process.send`; `isUnix`: it listens on a Unix socket; `isUdp`: it echoes datagrams
  * @returns {Promise<RunningServer>}
  */
-export async function startServer(command, { hasChannel = false, isUnix = false } = {}) {
+export async function startServer(command, { hasChannel = false, isUnix = false, isUdp = false } = {}) {
   const host = isUnix ? path.join(tmpdir(), `evloop-bench-${process.pid}-${sockets++}`) : HOST;
-  const port = isUnix ? 0 : await freePort();
+  const port = isUnix ? 0 : await freePort(isUdp);
   const [program, args] = pinned(SERVER_CPU, command(host, port));
   const child = spawn(program, args, {
     stdio: hasChannel ? ['ignore', 'ignore', 'inherit', 'ipc'] : ['ignore', 'ignore', 'inherit'],
@@ -88,7 +121,8 @@ export async function startServer(command, { hasChannel = false, isUnix = false 
   if (pid === undefined) throw new Error(`cannot start ${program}`);
   const closed = once(child, 'close');
   const deadline = Date.now() + START_TIMEOUT_MS;
-  while (!(await isListening(isUnix ? { path: host } : { host, port }))) {
+  const isUp = () => (isUdp ? isAnswering(port) : isListening(isUnix ? { path: host } : { host, port }));
+  while (!(await isUp())) {
     if (child.exitCode !== null) throw new Error(`${args.join(' ')} ended with ${child.exitCode}`);
     if (Date.now() > deadline) throw new Error(`${args.join(' ')} does not listen`);
     await delay(20);

@@ -98,7 +98,7 @@ export function childContender(name, file, measure, options = {}) {
  * @param {(host: string, port: number) => readonly string[]} command
  * @param {(settings: Settings) => import('./process.mjs').LoadOptions} load
  * @param {(result: import('./process.mjs').LoadResult, settings: Settings) => Record<string, number>} toMetrics
- * @param {{ isGuest?: boolean, isUnix?: boolean, loader?: typeof runLoad }} [options]
+ * @param {{ isGuest?: boolean, isUnix?: boolean, isUdp?: boolean, loader?: typeof runLoad }} [options]
  * @returns {Contender}
  */
 export function serverContender(
@@ -106,13 +106,13 @@ export function serverContender(
   command,
   load,
   toMetrics,
-  { isGuest = false, isUnix = false, loader = runLoad } = {},
+  { isGuest = false, isUnix = false, isUdp = false, loader = runLoad } = {},
 ) {
   return {
     name,
     isGuest,
     async sample(settings) {
-      const server = await startServer(command, { isUnix });
+      const server = await startServer(command, { isUnix, isUdp });
       try {
         const result = await loader(server, load(settings));
         return { metrics: toMetrics(result, settings), otherShare: result.otherSeconds / result.seconds };

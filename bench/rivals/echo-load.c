@@ -12,7 +12,6 @@
 // Prints one line of JSON. Exit code 0 only if everything sent came back right.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -20,24 +19,18 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
+
+#include "load.h"
 
 enum {
   STAGING_BYTES = 256 * 1024,
   MAX_EVENTS = 1024,
   PATTERN_SPAN = 65521,  // Prime, so that requests start everywhere in the pattern.
   HEADER_BYTES = 65536,
-  BUCKET_BITS = 7,  // 128 buckets for each power of two: 0.8 % wide.
-  BUCKETS = (65 - BUCKET_BITS) << BUCKET_BITS,
   SETTLE_MS = 500,
   DRAIN_MS = 3000,
   CONNECTIONS_PER_ADDRESS = 4000,
@@ -54,14 +47,6 @@ typedef struct {
   size_t answer_bytes;
   uint64_t* begun_at;  // Times of the requests under way, a ring of `pipeline`.
 } Connection;
-
-typedef struct {
-  double server_seconds;
-  double server_user_seconds;
-  double server_system_seconds;
-  double client_seconds;
-  double busy_seconds;  // Of the whole machine, time taken by the hypervisor included.
-} Usage;
 
 static struct {
   union {
@@ -92,46 +77,7 @@ static int poller;
 static Connection* connections;
 static bool is_draining;
 static uint32_t errors;
-static uint64_t answers;
-static uint64_t slowest_ns;
-static uint64_t histogram[BUCKETS];
-
-static void Die(const char* what) {
-  perror(what);
-  exit(1);
-}
-
-static uint64_t Now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
-// Latency
-
-static unsigned BucketOf(uint64_t value) {
-  if (value < (1u << BUCKET_BITS)) return (unsigned)value;
-  unsigned exponent = 63u - (unsigned)__builtin_clzll(value);
-  unsigned shift = exponent - BUCKET_BITS;
-  return ((shift + 1) << BUCKET_BITS) + (unsigned)((value >> shift) & ((1u << BUCKET_BITS) - 1));
-}
-
-static double MiddleOf(unsigned bucket) {
-  if (bucket < (1u << BUCKET_BITS)) return bucket;
-  unsigned shift = (bucket >> BUCKET_BITS) - 1;
-  double mantissa = (1u << BUCKET_BITS) + (bucket & ((1u << BUCKET_BITS) - 1)) + 0.5;
-  return mantissa * (double)(1ull << shift);
-}
-
-static double Percentile(double share) {
-  uint64_t wanted = (uint64_t)(share * (double)answers);
-  uint64_t seen = 0;
-  for (unsigned bucket = 0; bucket < BUCKETS; bucket++) {
-    seen += histogram[bucket];
-    if (seen > wanted) return MiddleOf(bucket) / 1e3;
-  }
-  return (double)slowest_ns / 1e3;
-}
+static Latencies latencies;
 
 // Requests
 
@@ -221,10 +167,7 @@ static bool IsRight(const Connection* connection, const char* bytes, size_t leng
 
 static void OnAnswer(Connection* connection, uint64_t now) {
   uint64_t* begun_at = &connection->begun_at[connection->answered % options.pipeline];
-  uint64_t elapsed = now - *begun_at;
-  histogram[BucketOf(elapsed)]++;
-  answers++;
-  if (elapsed > slowest_ns) slowest_ns = elapsed;
+  AddLatency(&latencies, now - *begun_at);
   connection->answered++;
   connection->answer_bytes = 0;
   if (is_draining) return;
@@ -365,10 +308,6 @@ static uint32_t Drain(void) {
   return CountWaiting();
 }
 
-static double Seconds(struct timeval time) {
-  return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
 // How long the server's answer to one request is.
 static size_t LearnHttpAnswerSize(void) {
   static char answer[HEADER_BYTES + 1];
@@ -392,66 +331,7 @@ static size_t LearnHttpAnswerSize(void) {
   }
 }
 
-// The server and the machine
-
-// All threads, in nanoseconds; /proc/PID/stat counts in hundredths of a second.
-static double ServerSeconds(void) {
-  char path[64];
-  double nanoseconds = 0;
-  snprintf(path, sizeof path, "/proc/%d/task", options.pid);
-  DIR* tasks = opendir(path);
-  if (tasks == NULL) return 0;
-  for (struct dirent* entry; (entry = readdir(tasks)) != NULL;) {
-    double ran = 0;
-    if (entry->d_name[0] == '.') continue;
-    snprintf(path, sizeof path, "/proc/%d/task/%.16s/schedstat", options.pid, entry->d_name);
-    FILE* file = fopen(path, "r");
-    if (file == NULL) continue;
-    if (fscanf(file, "%lf", &ran) == 1) nanoseconds += ran;
-    fclose(file);
-  }
-  closedir(tasks);
-  return nanoseconds / 1e9;
-}
-
-static void ReadServerSplit(Usage* usage) {
-  char path[64];
-  snprintf(path, sizeof path, "/proc/%d/stat", options.pid);
-  FILE* file = fopen(path, "r");
-  if (file == NULL) return;
-  double user = 0;
-  double system = 0;
-  // The name in parentheses may contain spaces; utime and stime are the fields 14 and 15.
-  if (fscanf(file, "%*[^)]) %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %lf %lf", &user, &system) ==
-      2) {
-    usage->server_user_seconds = user / (double)sysconf(_SC_CLK_TCK);
-    usage->server_system_seconds = system / (double)sysconf(_SC_CLK_TCK);
-  }
-  fclose(file);
-}
-
-static double BusySeconds(void) {
-  FILE* file = fopen("/proc/stat", "r");
-  if (file == NULL) return 0;
-  double user, nice, system, idle, iowait, irq, softirq, steal;
-  int fields = fscanf(file, "cpu %lf %lf %lf %lf %lf %lf %lf %lf", &user, &nice, &system, &idle,
-                      &iowait, &irq, &softirq, &steal);
-  fclose(file);
-  if (fields != 8) return 0;
-  return (user + nice + system + irq + softirq + steal) / (double)sysconf(_SC_CLK_TCK);
-}
-
-static Usage ReadUsage(void) {
-  Usage usage = {0};
-  struct rusage own;
-  getrusage(RUSAGE_SELF, &own);
-  usage.client_seconds = Seconds(own.ru_utime) + Seconds(own.ru_stime);
-  usage.busy_seconds = BusySeconds();
-  if (options.pid == 0) return usage;
-  usage.server_seconds = ServerSeconds();
-  ReadServerSplit(&usage);
-  return usage;
-}
+// The server
 
 static double ServerResidentKib(void) {
   char line[256];
@@ -568,36 +448,28 @@ int main(int argc, char** argv) {
     BeginAll();
   }
 
-  memset(histogram, 0, sizeof histogram);
-  answers = 0;
-  slowest_ns = 0;
+  memset(&latencies, 0, sizeof latencies);
   uint64_t begin = Now();
-  Usage before = ReadUsage();
+  Usage before = ReadUsage(options.pid);
   RunUntil(begin + (uint64_t)(options.seconds * 1e9));
-  Usage after = ReadUsage();
+  Usage after = ReadUsage(options.pid);
   double elapsed = (double)(Now() - begin) / 1e9;
-  uint64_t measured = answers;
-  double p50 = Percentile(0.5);
-  double p99 = Percentile(0.99);
-  double slowest = (double)slowest_ns / 1e3;
+  uint64_t measured = latencies.total;
+  double p50 = Percentile(&latencies, 0.5);
+  double p99 = Percentile(&latencies, 0.99);
+  double slowest = (double)latencies.slowest_ns / 1e3;
   double end_kib = ServerResidentKib();
   uint32_t silent = 0;
   for (uint32_t i = 0; i < options.connections; i++) silent += connections[i].answered == 0;
   lost += Drain();
 
-  double server = after.server_seconds - before.server_seconds;
-  double client = after.client_seconds - before.client_seconds;
   printf("{\"seconds\":%.3f,\"answers\":%llu,\"perSecond\":%.0f,\"bytesPerSecond\":%.0f,", elapsed,
          (unsigned long long)measured, (double)measured / elapsed,
          (double)measured * (double)answer_size / elapsed);
   printf("\"p50Us\":%.2f,\"p99Us\":%.2f,\"slowestUs\":%.2f,", p50, p99, slowest);
   printf("\"errors\":%u,\"lost\":%u,\"silent\":%u,", errors, lost, silent);
-  printf("\"serverSeconds\":%.4f,\"serverUserSeconds\":%.2f,\"serverSystemSeconds\":%.2f,", server,
-         after.server_user_seconds - before.server_user_seconds,
-         after.server_system_seconds - before.server_system_seconds);
-  printf("\"clientSeconds\":%.4f,\"otherSeconds\":%.3f,", client,
-         after.busy_seconds - before.busy_seconds - server - client);
-  printf("\"coldKib\":%.0f,\"warmKib\":%.0f,\"openKib\":%.0f,\"endKib\":%.0f}\n", cold_kib,
+  PrintUsage(&before, &after);
+  printf(",\"coldKib\":%.0f,\"warmKib\":%.0f,\"openKib\":%.0f,\"endKib\":%.0f}\n", cold_kib,
          warm_kib, open_kib, end_kib);
   return errors > 0 || lost > 0 || silent > 0 || measured == 0 ? 1 : 0;
 }
