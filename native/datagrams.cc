@@ -230,7 +230,7 @@ bool Engine::ReceiveDatagrams(Socket* socket) {
   }
   if (static_cast<uint32_t>(count) == state->batch) {
     if (state->batch < Datagrams::kReceiveBatch) state->batch *= 2;
-  } else if (!socket->is_hung_up) {
+  } else if (!socket->has_rest) {
     // Fewer than asked for were all, unless an error is behind them.
     WaitForInput(socket);
   }

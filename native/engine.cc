@@ -190,6 +190,8 @@ int32_t Engine::AdoptForeign(int fd, uint32_t adoption) {
     return status;
   }
   socket->is_pipe = is_pipe;
+  // One read gives one packet or line of several.
+  socket->has_rest = is_pipe;
   socket->is_write_end = (adoption & ADOPT_WRITE_END) != 0;
   // What is shared must not change for others: sockets are told in each call not to wait.
   if (!is_shared) DescriptorPrepare(fd);
@@ -307,8 +309,10 @@ void Engine::StartTimer(const uint32_t* entry) {
 
 // Sends
 
-int32_t Engine::ReceiveFrom(const Socket* socket, uint8_t* into, size_t capacity) {
-  if (!socket->is_pipe) return SocketReceive(socket->fd, into, capacity);
+int32_t Engine::ReceiveFrom(Socket* socket, uint8_t* into, size_t capacity) {
+  if (!socket->is_pipe && socket->peer.family != kUnixFamily)
+    return SocketReceive(socket->fd, into, capacity);
+  if (!socket->is_pipe) return SocketReceiveUnix(socket->fd, into, capacity, &socket->has_rest);
   if (!socket->is_write_end) return PipeReceive(socket->fd, into, capacity);
   return socket->is_hung_up ? 0 : -EAGAIN;
 }
@@ -506,6 +510,7 @@ void Engine::Activate(Socket* socket) {
 void Engine::WaitForInput(Socket* socket) {
   socket->is_readable = false;
   socket->is_hung_up = false;
+  socket->has_rest = socket->is_pipe;
   poller_->Arm(socket->fd, Token(socket), READY_READ);
 }
 
@@ -543,7 +548,7 @@ void Engine::HandleEvent(const Event& event) {
   if (socket == nullptr) return;
   if ((event.ready & (READY_READ | READY_HANGUP)) != 0) {
     socket->is_readable = true;
-    if ((event.ready & READY_HANGUP) != 0) socket->is_hung_up = true;
+    if ((event.ready & READY_HANGUP) != 0) socket->is_hung_up = socket->has_rest = true;
     if (socket->wants_input) Activate(socket);
   }
   if ((event.ready & (READY_WRITE | READY_HANGUP)) != 0) HandleWritable(socket);
@@ -601,8 +606,7 @@ int32_t Engine::ReceiveInto(uint32_t index, uint32_t generation, uint8_t* into, 
   if (socket == nullptr) return -EBADF;
   const int32_t received = ReceiveFrom(socket, into, capacity);
   const bool is_short = received > 0 && static_cast<size_t>(received) < capacity;
-  // As in Receive(): a short read has emptied the buffer, unless an end is behind it.
-  if (received == -EAGAIN || (is_short && !socket->is_hung_up)) WaitForInput(socket);
+  if (received == -EAGAIN || (is_short && !socket->has_rest)) WaitForInput(socket);
   return received;
 }
 
@@ -626,8 +630,7 @@ bool Engine::Receive(Socket* socket) {
       socket->receive_size = grown < kLargeReceive ? grown : kLargeReceive;
     } else {
       if (size < kSmallReceive) socket->receive_size = kSmallReceive;
-      // A short read has emptied the buffer (epoll(7)), unless an end or urgent data is behind it.
-      if (!socket->is_hung_up) WaitForInput(socket);
+      if (!socket->has_rest) WaitForInput(socket);
     }
     return true;
   }

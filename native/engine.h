@@ -39,7 +39,8 @@ struct Socket {
   SocketRole role = SocketRole::kStream;
   bool is_connected = false;    // The outcome of the connect was delivered; accepted ones start so.
   bool is_readable = false;     // The last event or full read says a receive or accept may succeed.
-  bool is_hung_up = false;      // End or error is pending: keep receiving until it shows.
+  bool is_hung_up = false;      // End or error is pending.
+  bool has_rest = false;        // A short read is no proof that nothing is left (epoll(7)).
   bool wants_input = false;     // JS wants bytes, or connections on a listener.
   bool is_manual = false;       // JS receives by itself, into memory of its own.
   bool is_active = false;       // Queued for input to be performed.
@@ -152,7 +153,7 @@ class Engine {
   void StartTimer(const uint32_t* entry);
   void QueueSend(Socket* socket, uint32_t* entry, uint32_t position);
   void SendQueued(Socket* socket);
-  static int32_t ReceiveFrom(const Socket* socket, uint8_t* into, size_t capacity);
+  static int32_t ReceiveFrom(Socket* socket, uint8_t* into, size_t capacity);
   static int32_t SendTo(const Socket* socket, const Piece* pieces, uint32_t count);
   void SendPieces(Socket* socket, const Piece* pieces, uint32_t count);
   void KeepUnsent(Socket* socket, const Piece* pieces, uint32_t count, size_t sent);

@@ -57,6 +57,9 @@ int32_t SocketConnect(const AddressText& to, const AddressText& from, const Sock
 // spurious.
 int32_t SocketConnectResult(int fd);
 int32_t SocketReceive(int fd, uint8_t* into, size_t capacity);
+// The same of a Unix socket. `*has_rest` is set when descriptors came along, which are closed: the
+// system stops behind them, whatever follows.
+int32_t SocketReceiveUnix(int fd, uint8_t* into, size_t capacity, bool* has_rest);
 int32_t SocketSend(int fd, const uint8_t* data, size_t size);
 int32_t SocketSendPieces(int fd, const Piece* pieces, uint32_t count);
 // Sends up to `count` bytes of `file` from `offset`, which leaves the file's position alone; 0 at

@@ -242,6 +242,16 @@ int32_t SocketReceive(int fd, uint8_t* into, size_t capacity) {
   return Transfer([=] { return recv(fd, into, Clamp(capacity), MSG_DONTWAIT); });
 }
 
+int32_t SocketReceiveUnix(int fd, uint8_t* into, size_t capacity, bool* has_rest) {
+  iovec vector = {into, Clamp(capacity)};
+  msghdr message = {};
+  message.msg_iov = &vector;
+  message.msg_iovlen = 1;
+  const int32_t count = Transfer([&] { return recvmsg(fd, &message, MSG_DONTWAIT); });
+  if (count >= 0 && (message.msg_flags & MSG_CTRUNC) != 0) *has_rest = true;
+  return count;
+}
+
 int32_t SocketSend(int fd, const uint8_t* data, size_t size) {
   return Transfer([=] { return send(fd, data, Clamp(size), kNoSignal | MSG_DONTWAIT); });
 }

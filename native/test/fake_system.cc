@@ -159,6 +159,9 @@ int32_t SocketReceive(int fd, uint8_t* into, size_t capacity) {
   if (count > 0) memset(into, 'r', static_cast<size_t>(count));
   return count;
 }
+int32_t SocketReceiveUnix(int fd, uint8_t* into, size_t capacity, bool*) {
+  return SocketReceive(fd, into, capacity);
+}
 
 namespace {
 

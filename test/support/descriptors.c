@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <node_api.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,6 +42,38 @@ static napi_value make_pipe(napi_env env, napi_callback_info info) {
   return pair(env, pipe(fds), fds);
 }
 
+static napi_value packet_pipe(napi_env env, napi_callback_info info) {
+  int fds[2];
+  (void)info;
+  return pair(env, pipe2(fds, O_DIRECT), fds);
+}
+
+// Sends one byte and with it a descriptor: its own.
+static napi_value send_descriptor(napi_env env, napi_callback_info info) {
+  const int fd = argument(env, info);
+  union {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(int))];
+  } control;
+  char byte = 'd';
+  struct iovec piece = {&byte, 1};
+  struct msghdr message = {0};
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = control.bytes;
+  message.msg_controllen = sizeof(control.bytes);
+  struct cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof(int));
+  memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+  return number(env, (int)sendmsg(fd, &message, 0));
+}
+
+static napi_value send_urgent(napi_env env, napi_callback_info info) {
+  return number(env, (int)send(argument(env, info), "u", 1, MSG_OOB));
+}
+
 static napi_value duplicate(napi_env env, napi_callback_info info) {
   return number(env, dup(argument(env, info)));
 }
@@ -72,6 +105,9 @@ static void add(napi_env env, napi_value exports, const char* name, napi_callbac
 NAPI_MODULE_INIT() {
   add(env, exports, "socketPair", socket_pair);
   add(env, exports, "pipe", make_pipe);
+  add(env, exports, "packetPipe", packet_pipe);
+  add(env, exports, "sendDescriptor", send_descriptor);
+  add(env, exports, "sendUrgent", send_urgent);
   add(env, exports, "duplicate", duplicate);
   add(env, exports, "datagramSocket", datagram_socket);
   add(env, exports, "streamSocket", stream_socket);

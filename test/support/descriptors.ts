@@ -13,6 +13,12 @@ interface Descriptors {
   socketPair(): Pair;
   /** The end to read and the end to write. */
   pipe(): Pair;
+  /** A pipe of which one read gives what one write wrote. */
+  packetPipe(): Pair;
+  /** Sends a byte through a Unix socket, and with it a descriptor. */
+  sendDescriptor(fd: number): number;
+  /** Sends a byte through a TCP socket that is no part of the stream. */
+  sendUrgent(fd: number): number;
   duplicate(fd: number): number;
   /** Not connected. */
   datagramSocket(): number;
