@@ -5,14 +5,15 @@
 namespace evloop {
 
 int32_t Waiter::Start(Poller* poller, OnWake on_wake, void* data) {
-  if (thread_.joinable()) return -EALREADY;
+  if (thread_.IsStarted()) return -EALREADY;
   const std::lock_guard<std::mutex> lock(mutex_);
   poller_ = poller;
   on_wake_ = on_wake;
   data_ = data;
   state_ = State::kIdle;
-  thread_ = std::thread(&Waiter::Run, this);
-  return kOk;
+  const int32_t status = thread_.Start(Run, this);
+  if (IsError(status)) state_ = State::kStopped;
+  return status;
 }
 
 bool Waiter::Sleep(int32_t timeout_ms) {
@@ -33,17 +34,22 @@ void Waiter::Interrupt() {
 }
 
 void Waiter::Stop() {
-  if (!thread_.joinable()) return;
+  if (!thread_.IsStarted()) return;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (state_ == State::kAsleep) poller_->Interrupt();
     state_ = State::kStopped;
     ordered_.notify_one();
   }
-  thread_.join();
+  thread_.Join();
 }
 
-void Waiter::Run() {
+void* Waiter::Run(void* waiter) {
+  static_cast<Waiter*>(waiter)->Serve();
+  return nullptr;
+}
+
+void Waiter::Serve() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
     ordered_.wait(lock, [this] { return state_ != State::kIdle; });

@@ -17,9 +17,9 @@
 #include <condition_variable>
 #include <cstdint>
 #include <mutex>
-#include <thread>
 
 #include "sys/poller.h"
+#include "sys/thread.h"
 
 namespace evloop {
 
@@ -33,8 +33,8 @@ class Waiter {
   Waiter& operator=(const Waiter&) = delete;
 
   // Makes the thread. `poller` is open and outlives Stop(). on_wake runs on the waiter's thread,
-  // holds no lock of ours, and must not call Stop(). 0, or -EALREADY. A system without a thread to
-  // spare ends the process, as it does for the threads of Node itself.
+  // holds no lock of ours, and must not call Stop(). 0, -EALREADY, or -EAGAIN when the system has
+  // no thread to spare.
   int32_t Start(Poller* poller, OnWake on_wake, void* data);
 
   // Loop's thread only. timeout_ms < 0 sleeps without end. Each sleep is answered by exactly one
@@ -56,7 +56,8 @@ class Waiter {
                // so that whoever on_wake tells may sleep again at once.
   };
 
-  void Run();
+  static void* Run(void* waiter);
+  void Serve();
 
   Poller* poller_ = nullptr;
   OnWake on_wake_ = nullptr;
@@ -65,7 +66,7 @@ class Waiter {
   std::condition_variable ordered_;
   State state_ = State::kStopped;
   int32_t timeout_ms_ = -1;  // Of the current sleep.
-  std::thread thread_;       // Loop's thread only.
+  Thread thread_;            // Loop's thread only.
 };
 
 }  // namespace evloop

@@ -5,6 +5,9 @@
 #endif
 #include <pthread.h>
 
+#include <cerrno>
+#include <new>
+
 namespace evloop {
 
 #ifdef __APPLE__
@@ -31,6 +34,27 @@ int32_t StartDetachedThread(void* (*run)(void* data), void* data) {
   if (error != 0) return -error;
   pthread_detach(thread);
   return 0;
+}
+
+int32_t Thread::Start(void* (*run)(void* data), void* data) {
+  if (system_ != nullptr) return -EALREADY;
+  auto* thread = new (std::nothrow) pthread_t;
+  if (thread == nullptr) return -ENOMEM;
+  const int error = pthread_create(thread, nullptr, run, data);
+  if (error == 0) {
+    system_ = thread;
+  } else {
+    delete thread;
+  }
+  return -error;
+}
+
+void Thread::Join() {
+  if (system_ == nullptr) return;
+  auto* thread = static_cast<pthread_t*>(system_);
+  pthread_join(*thread, nullptr);
+  delete thread;
+  system_ = nullptr;
 }
 
 }  // namespace evloop
