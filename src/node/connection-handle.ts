@@ -83,8 +83,8 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
   #open(slot: SlotRef): void {
     const endpoint = new Endpoint(this._loop, slot);
     endpoint.sink = this;
-    if (!this.#isReferenced) endpoint.unref();
     this._endpoint = endpoint;
+    this.#updateReference();
   }
 
   get #owner(): NodeSocket | undefined {
@@ -106,21 +106,19 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     try {
       this.#attempt = new Attempt(this._loop, address, plan, (error, slot) => {
         this.#attempt = null;
-        if (!this.#isReferenced) this._loop._reference(1);
         if (error === null) {
           socketCounts.connected++;
           this.#open(slot);
         }
-        this.#endRequest(request, statusOf(error), context);
+        this._endRequest(request, statusOf(error), context);
       });
     } catch (error) {
       return statusOf(error as Error);
     }
-    if (!this.#isReferenced) this._loop._reference(-1);
     return 0;
   }
 
-  #endRequest(request: NodeRequest, status: number, context: ContextSnapshot | null): void {
+  protected _endRequest(request: NodeRequest, status: number, context: ContextSnapshot | null): void {
     this._loop._push(new FaceCall(context, () => request.oncomplete(status, this, request, true, true)));
   }
 
@@ -132,16 +130,18 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
 
   readStart(): number {
     const endpoint = this._endpoint;
-    if (endpoint === null) return this.#isClosed ? -EBADF : -ENOTCONN;
+    if (endpoint === null || this.#isClosed) return this.#isClosed ? -EBADF : -ENOTCONN;
     this.#isReceiving = true;
     if (this.#held.length > 0) this.#scheduleHeld();
     else this.#receive(endpoint);
+    this.#updateReference();
     return 0;
   }
 
   readStop(): number {
     this.#isReceiving = false;
     this._endpoint?.stopReceiving();
+    this.#updateReference();
     return 0;
   }
 
@@ -185,6 +185,8 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
 
   #hand(arrival: Arrival): void {
     if (typeof arrival === 'number') {
+      this.#isReceiving = false;
+      this.#updateReference();
       state[kReadBytesOrError] = arrival;
       this.onread?.(undefined);
       return;
@@ -277,7 +279,7 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     const endpoint = this._endpoint;
     state[kLastWriteWasAsync] = 0;
     state[kBytesWritten] = 0;
-    if (endpoint === null) return -EBADF;
+    if (endpoint === null || this.#isClosed) return -EBADF;
     if (endpoint.error !== null) return statusOf(endpoint.error);
     const size = write(endpoint);
     this.bytesWritten += size;
@@ -287,6 +289,7 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     if (kLastWriteErr !== undefined) state[kLastWriteErr] = 0;
     const pending = request ?? new WriteRequest();
     this.#writes.push({ request: pending, context: captureContext() });
+    this.#updateReference();
     return request === null ? pending : 0;
   }
 
@@ -297,11 +300,12 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
 
   onDrain(): void {
     if (this._endpoint?.isBacklogged === false) this.#endWrites(0);
+    this.#updateReference();
   }
 
   #endWrites(status: number): void {
     for (const { request, context } of this.#writes.splice(0)) {
-      this.#endRequest(request, status, context);
+      this._endRequest(request, status, context);
     }
   }
 
@@ -309,7 +313,7 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     const endpoint = this._endpoint;
     if (endpoint === null || endpoint.isClosing) return -ENOTCONN;
     endpoint.shutdown();
-    this.#endRequest(request, 0, captureContext());
+    this._endRequest(request, 0, captureContext());
     return 0;
   }
 
@@ -340,6 +344,7 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     this.#abandonAttempt();
     if (this._endpoint !== null) {
       end(this._endpoint);
+      this.#updateReference();
       this.#endWrites(-ECANCELED);
     }
     if (typeof callback === 'function') {
@@ -351,7 +356,6 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     if (this.#attempt === null) return;
     this.#attempt.abandon();
     this.#attempt = null;
-    if (!this.#isReferenced) this._loop._reference(1);
   }
 
   protected _reset(callback?: () => void): void {
@@ -373,11 +377,17 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
   }
 
   #setReferenced(on: boolean): void {
-    if (this.#isReferenced === on) return;
     this.#isReferenced = on;
-    if (this.#attempt !== null) this._loop._reference(on ? 1 : -1);
-    else if (on) this._endpoint?.ref();
-    else this._endpoint?.unref();
+    this.#updateReference();
+  }
+
+  // A handle of libuv keeps the process alive only while it reads, or while something it was asked for goes on.
+  #updateReference(): void {
+    const endpoint = this._endpoint;
+    if (endpoint === null) return;
+    const isReading = this.#isReceiving && this.#isReferenced;
+    if (isReading || this.#writes.length > 0 || endpoint.isBacklogged || this.#isClosed) endpoint.ref();
+    else endpoint.unref();
   }
 }
 

@@ -3,6 +3,7 @@ import { chmodSync, statSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { constants } from 'node:os';
 import type { CompletionTarget, LoopCore } from '../core/loop.js';
+import { captureContext } from '../core/context.js';
 import { abi } from '../native/abi.js';
 import { SOCKET_IPV6_ONLY, SOCKET_REUSE_PORT, SOCKET_UNIX, type SlotRef } from '../native/binding.js';
 import { toSocketAddress, type SocketAddress } from '../io/endpoint.js';
@@ -119,7 +120,10 @@ export class PipeHandle extends ConnectionHandle {
 
   connect(request: NodeRequest, path: string): number {
     const plan = { port: 0, flags: SOCKET_UNIX, keepAliveSeconds: 0, localAddress: '', localPort: 0 };
-    return this._connect(request, path, plan);
+    const status = this._connect(request, path, plan);
+    // libuv tells of it later, whatever it is.
+    if (status < 0) this._endRequest(request, status, captureContext());
+    return 0;
   }
 }
 
