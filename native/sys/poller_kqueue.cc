@@ -1,8 +1,7 @@
 // native/sys/poller_kqueue.cc - kqueue(2), edge-triggered by EV_CLEAR: one system call registers
 // both directions of a descriptor for its whole life, and none is needed to change what is watched.
 //
-// Both directions are filters of their own, so one descriptor may make two events. Every event is
-// taken as a hint: a filter may fire although nothing can be done.
+// Every event is a hint: a filter may fire although nothing can be done.
 //
 // The two system calls come from <sys/event.h>; test/kqueue has another one, over epoll(7).
 #include "sys/poller_kqueue.h"
@@ -110,10 +109,7 @@ class KqueuePoller final : public Poller {
     int count = Take(batch, limit, timeout_ms);
     while (count < 0 && errno == EINTR) count = Take(batch, limit, budget.RemainingMs());
     if (count < 0) return LastError();
-    for (int i = 0; i < count; ++i) {
-      events[i] = {reinterpret_cast<uint64_t>(batch[i].udata), ReadyFrom(batch[i])};
-    }
-    return count;
+    return Merge(batch, count, events);
   }
 
   int Descriptor() const override { return fd_; }
@@ -140,6 +136,20 @@ class KqueuePoller final : public Poller {
   int Take(struct kevent* batch, int limit, int32_t timeout_ms) {
     const timespec timeout = {timeout_ms / 1000, timeout_ms % 1000 * 1000000};
     return kevent(fd_, nullptr, 0, batch, limit, timeout_ms < 0 ? nullptr : &timeout);
+  }
+
+  // One event for both directions of a descriptor, whose order is up to the caller then. Engines
+  // ask for few events at a time.
+  static int32_t Merge(const struct kevent* batch, int count, Event* events) {
+    int32_t merged = 0;
+    for (int i = 0; i < count; ++i) {
+      const auto token = reinterpret_cast<uint64_t>(batch[i].udata);
+      int32_t place = 0;
+      while (place < merged && events[place].token != token) ++place;
+      if (place == merged) events[merged++] = {token, 0};
+      events[place].ready |= ReadyFrom(batch[i]);
+    }
+    return merged;
   }
 
   // Makes every change, also behind one that fails. 0, or what is wrong with the first that adds;

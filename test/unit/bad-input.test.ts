@@ -105,7 +105,7 @@ function options(
 // The loop
 
 options('EventLoop', (_, value) => new EventLoop(value), {
-  backend: { types: [null, 5, {}], ranges: ['kqueue', ''] },
+  backend: { types: [null, 5, {}], ranges: ['devpoll', ''] },
   host: { types: [null, 5, {}], ranges: ['node', ''] },
   clock: { types: noObjects },
   policy: { types: noObjects },
