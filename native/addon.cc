@@ -770,6 +770,8 @@ napi_value Now(napi_env env, napi_callback_info /*info*/) {
 }
 
 napi_value Init(napi_env env, napi_value exports) {
+  napi_value has_uv_host = nullptr;
+  napi_get_boolean(env, HasUvHost(), &has_uv_host);
   const napi_property_descriptor properties[] = {
       {"createLoop", nullptr, CreateLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
@@ -793,6 +795,7 @@ napi_value Init(napi_env env, napi_value exports) {
        napi_enumerable, nullptr},
       {"formatDatagramAddress", nullptr, FormatDatagramAddress, nullptr, nullptr, nullptr,
        napi_enumerable, nullptr},
+      {"hasUvHost", nullptr, nullptr, nullptr, nullptr, has_uv_host, napi_enumerable, nullptr},
       {"now", nullptr, Now, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
   };
   napi_define_properties(env, exports, sizeof(properties) / sizeof(properties[0]), properties);

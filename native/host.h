@@ -59,6 +59,8 @@ class Host {
 };
 
 // Answers null when the runtime lacks what the host needs.
+// Whether the runtime has what the uv host needs. Some export functions that they do not implement.
+bool HasUvHost();
 Host* NewUvHost(Engine* engine, TurnCaller caller, void* env);
 Host* NewThreadHost(Engine* engine, TurnCaller caller, void* env);
 

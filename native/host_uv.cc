@@ -258,6 +258,8 @@ class UvHost : public Host {
 
 }  // namespace
 
+bool HasUvHost() { return Functions() != nullptr; }
+
 Host* NewUvHost(Engine* engine, TurnCaller caller, void* env) {
   const Uv* uv = Functions();
   if (uv == nullptr) return nullptr;

@@ -7,6 +7,7 @@ import {
   validateObject,
   validateOneOf,
 } from '../base/validate.js';
+import { binding } from '../native/load.js';
 import type { Backend } from '../native/open.js';
 import type { Clock } from './clock.js';
 import type { SchedulingPolicy } from './policy.js';
@@ -106,6 +107,8 @@ export function pickHost(option: LoopOptions['host'], backend: string): 'uv' | '
   const wanted = option === undefined || option === 'auto' ? (process.env.EVLOOP_HOST ?? 'auto') : option;
   validateOneOf('process.env.EVLOOP_HOST', wanted, HOSTS);
   if (wanted === 'uv' || wanted === 'thread') return wanted;
-  // Only a poller with a descriptor can be watched by libuv; Bun aborts on most uv_ functions.
-  return backend === 'poll' || process.versions.bun !== undefined ? 'thread' : 'uv';
+  // Only a poller with a descriptor can be watched by libuv. Deno lacks functions of it, and Bun has them all
+  // but aborts in most.
+  const isAbortedByUv = process.versions.bun !== undefined;
+  return backend === 'poll' || isAbortedByUv || !binding.hasUvHost ? 'thread' : 'uv';
 }

@@ -149,6 +149,8 @@ export interface Binding {
     resource: object,
     memory: readonly [ArrayBuffer, ArrayBuffer, ArrayBuffer, ArrayBuffer],
   ): NativeLoop | number;
+  /** Whether the runtime has every function of libuv that the uv host needs. */
+  readonly hasUvHost: boolean;
   /** Wakes a loop of any thread; false when it is closed. */
   notify(notifierId: number): boolean;
   /**
