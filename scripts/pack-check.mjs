@@ -23,7 +23,7 @@ const installed = path.join(project, 'node_modules', 'evloop');
 /** @param {string} directory */
 async function pack(directory) {
   const prebuilt = await run('node', ['scripts/prebuild.mjs'], { isQuiet: true });
-  if (!checks.check('prebuildify compiles the addon for this platform', prebuilt.code === 0)) return null;
+  if (!checks.check('the addon is compiled for every platform', prebuilt.code === 0)) return null;
   const args = ['pack', '--ignore-scripts', '--json', '--pack-destination', directory];
   const packed = await run('npm', args, { isQuiet: true });
   if (!checks.check('npm packs the package', packed.code === 0)) return null;

@@ -166,6 +166,8 @@ const suites = [
     start: counted('node', ['scripts/addon-sanitized.mjs']),
   },
   { name: 'instructions', isFull: true, start: counted('node', ['scripts/check-instructions.mjs']) },
+  { name: 'prebuilds', isFull: true, start: step('node', ['scripts/prebuild.mjs']) },
+  { name: 'prebuilds, checked', isFull: true, start: counted('node', ['scripts/prebuild-check.mjs']) },
   { name: 'package', isFull: true, start: counted('node', ['scripts/pack-check.mjs']) },
   { name: 'other Node versions', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
   { name: 'speed', isFull: true, start: step('node', ['bench/run.mjs', '--check']) },
