@@ -183,18 +183,23 @@ int32_t Engine::AdoptForeign(int fd, uint32_t adoption) {
   const bool is_shared = (adoption & ADOPT_SHARED) != 0;
   const int32_t own = is_shared ? DescriptorDuplicate(fd) : fd;
   if (own < 0) return own;
+  // What is shared must not change for others: sockets are told in each call not to wait.
+  const int32_t flags = is_shared ? 0 : DescriptorPrepare(fd);
+  if (flags < 0) return flags;
   Socket* socket;
   status = Adopt(own, SocketRole::kStream, peer, &socket);
   if (status < 0) {
-    if (is_shared) SocketClose(own, false);
+    if (is_shared) {
+      SocketClose(own, false);
+    } else {
+      DescriptorRestore(fd, flags);
+    }
     return status;
   }
   socket->is_pipe = is_pipe;
   // One read gives one packet or line of several.
   socket->has_rest = is_pipe;
   socket->is_write_end = (adoption & ADOPT_WRITE_END) != 0;
-  // What is shared must not change for others: sockets are told in each call not to wait.
-  if (!is_shared) DescriptorPrepare(fd);
   return static_cast<int32_t>(socket->index);
 }
 

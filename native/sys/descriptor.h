@@ -22,8 +22,10 @@ enum Adoption : uint32_t {
 int32_t DescriptorCheckSocket(int fd, InternetAddress* peer);
 // Another descriptor of the same description.
 int32_t DescriptorDuplicate(int fd);
-// Makes it non-blocking and close-on-exec.
+// Makes it non-blocking and close-on-exec; answers the status flags that it had.
 int32_t DescriptorPrepare(int fd);
+// Gives it these flags back.
+void DescriptorRestore(int fd, int32_t flags);
 // As the calls of sockets, for what is none. The process ignores SIGPIPE, as Node has it.
 int32_t PipeReceive(int fd, uint8_t* into, size_t capacity);
 int32_t PipeSendPieces(int fd, const Piece* pieces, uint32_t count);

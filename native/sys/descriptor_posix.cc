@@ -24,8 +24,13 @@ int32_t DescriptorDuplicate(int fd) {
 int32_t DescriptorPrepare(int fd) {
   const int flags = fcntl(fd, F_GETFL);
   if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) return -errno;
-  return fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? 0 : -errno;
+  if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) return flags;
+  const int32_t error = -errno;
+  DescriptorRestore(fd, flags);
+  return error;
 }
+
+void DescriptorRestore(int fd, int32_t flags) { fcntl(fd, F_SETFL, flags); }
 
 int32_t PipeReceive(int fd, uint8_t* into, size_t capacity) {
   ssize_t count;

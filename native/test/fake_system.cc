@@ -203,6 +203,7 @@ int32_t DescriptorPrepare(int fd) {
   TheSystem().Require(fd);
   return 0;
 }
+void DescriptorRestore(int fd, int32_t) { TheSystem().Require(fd); }
 int32_t PipeReceive(int fd, uint8_t* into, size_t capacity) {
   return SocketReceive(fd, into, capacity);
 }
