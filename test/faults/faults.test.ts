@@ -1,12 +1,16 @@
 // System calls of the engine that fail, by strace(1): what comes of each error, and that everything else goes on.
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { distUrl } from '../support/dist.js';
-import { cases, pollCases, type FaultCase } from './cases.js';
+import { cases, partialCases, pollCases, threadCases, type FaultCase } from './cases.js';
 
 const PROGRAM = fileURLToPath(new URL('program.mjs', import.meta.url));
 const TABLE = fileURLToPath(new URL('../../docs/faults.md', import.meta.url));
@@ -23,6 +27,58 @@ is idle. *It* is the error itself. One that the kernel gives several times in a 
 
 `;
 
+const PARTIAL_HEADER = `## One byte or message at a time
+
+The calls go through, on every poller, but each moves only a byte of a stream, or one datagram.
+
+| call | while | outcome |
+|---|---|---|
+`;
+
+const directory = mkdtempSync(path.join(tmpdir(), 'evloop-faults-'));
+const PIPE = path.join(directory, 'pipe');
+const PARTIAL = path.join(directory, 'partial.node');
+
+beforeAll(() => {
+  execFileSync('mkfifo', [PIPE]);
+  const headers = (createRequire(import.meta.url)('node-api-headers') as { include_dir: string }).include_dir;
+  const source = fileURLToPath(new URL('partial.c', import.meta.url));
+  const flags = [
+    '-shared',
+    '-fPIC',
+    '-O1',
+    '-D_GNU_SOURCE',
+    '-DNODE_GYP_MODULE_NAME=partial',
+    `-I${headers}`,
+  ];
+  execFileSync('cc', [...flags, source, '-o', PARTIAL]);
+});
+
+afterAll(() => {
+  rmSync(directory, { recursive: true });
+});
+
+const ADDON = fileURLToPath(new URL('../../build/Release/evloop.node', import.meta.url));
+// What the calls of the libc are to the kernel, where they are named otherwise.
+const CALLS_OF: Record<string, string> = {
+  eventfd: 'eventfd2',
+  fcntl64: 'fcntl',
+  fstat64: 'fstat',
+  lseek64: 'lseek',
+  pthread_create: 'clone3',
+  recv: 'recvfrom',
+  send: 'sendto',
+  sendfile64: 'sendfile',
+};
+// Those that make none, none that fails, or many that are the libc's; memory that cannot be had is for the native tests.
+const NO_CALLS = new Set(
+  `calloc clock_gettime dlsym free freeaddrinfo getaddrinfo getnameinfo if_indextoname if_nametoindex inet_ntop inet_pton
+   malloc memchr memcmp memcpy memmove memset mmap64 munmap pthread_cond_clockwait pthread_detach pthread_join
+   pthread_mutex_lock pthread_mutex_unlock realloc sched_yield snprintf strchr strlen strnlen strtoul`.split(
+    /\s+/,
+  ),
+);
+
 interface Health {
   isAlive: boolean;
   sockets: number;
@@ -35,9 +91,11 @@ class Victim {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(env: Record<string, string>) {
-    this.#child = spawn(process.execPath, [PROGRAM, distUrl('index')], {
-      env: { ...process.env, ...env },
+  constructor(env: Record<string, string>, partial?: string) {
+    const preload = partial === undefined ? {} : { LD_PRELOAD: partial };
+    const args = [PROGRAM, distUrl('index'), ...(partial === undefined ? [] : [partial])];
+    this.#child = spawn(process.execPath, args, {
+      env: { ...process.env, ...env, ...preload, EVLOOP_FAULTS_PIPE: PIPE },
       stdio: ['pipe', 'pipe', 'inherit'],
     });
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
@@ -51,9 +109,11 @@ class Victim {
   }
 
   /** Makes calls fail until the function that it gives is called. */
-  async trap(call: string, error: string, times: number): Promise<() => Promise<void>> {
+  async trap({ call, times = 1, inThreads, ofPipe }: FaultCase, error: string): Promise<() => Promise<void>> {
     const injection = `inject=${call}:error=${error}:when=1..${String(times)}`;
     const where = ['-o', '/dev/null', '-p', String(this.#child.pid)];
+    if (inThreads) where.push('-f');
+    if (ofPipe) where.push('-P', PIPE);
     const strace = spawn('strace', ['-e', `trace=${call}`, '-e', injection, ...where], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
@@ -77,15 +137,16 @@ class Victim {
   }
 }
 
-async function outcomeOf(
-  victim: Victim,
-  { call, operation, times = 1 }: FaultCase,
-  error: string,
-): Promise<string> {
-  expect(await victim.tell(operation)).toBe('ready');
-  const release = await victim.trap(call, error, times);
+async function outcomeOf(victim: Victim, one: FaultCase, error: string): Promise<string> {
+  expect(await victim.tell(one.operation)).toBe('ready');
+  const release = await victim.trap(one, error);
   const outcome = await victim.tell<string>('begin');
   await release();
+  await expectHealth(victim, one.call);
+  return outcome;
+}
+
+async function expectHealth(victim: Victim, call: string): Promise<void> {
   const health = await victim.tell<Health>('end');
   // A close() that strace keeps from the kernel leaves its descriptor behind.
   const descriptors = call === 'close' ? health.descriptors - 1 : health.descriptors;
@@ -96,10 +157,10 @@ async function outcomeOf(
     turns: 0,
   });
   expect(health.turns).toBeLessThanOrEqual(IDLE_TURNS);
-  return outcome;
 }
 
 const outcomes = new Map<string, Map<string, string[]>>();
+const partialOutcomes = new Map<string, Set<string>>();
 
 /** Errors with the same outcome share a row. */
 function note(
@@ -122,11 +183,16 @@ function tables(): string {
     const lines = [...rows].map(([key, errors]) => key.replace('%', errors.join(', ')));
     return [`## ${title}\n`, '| call | while | error | outcome |', '|---|---|---|---|', ...lines].join('\n');
   });
-  return `${HEADER}${sections.join('\n\n')}\n`;
+  const partial = partialCases.map(([call, operation]) => {
+    const found = [...(partialOutcomes.get(`${call} | ${operation}`) ?? [])];
+    return `| ${call} | ${operation} | ${found.join('; ')} |\n`;
+  });
+  return `${HEADER}${sections.join('\n\n')}\n\n${PARTIAL_HEADER}${partial.join('')}`;
 }
 
 describe.each([
   ['epoll, in the loop of Node', { EVLOOP_BACKEND: 'epoll', EVLOOP_HOST: 'uv' }, cases],
+  ['epoll, with a thread', { EVLOOP_BACKEND: 'epoll', EVLOOP_HOST: 'thread' }, threadCases],
   ['poll, with a thread', { EVLOOP_BACKEND: 'poll', EVLOOP_HOST: 'thread' }, pollCases],
 ])('%s', (title, env, list) => {
   let victim: Victim;
@@ -148,6 +214,41 @@ describe.each([
     expect(outcome).not.toMatch(/nobody|nothing|null|undefined|does not know/);
     note(title, one, error, outcome);
   });
+});
+
+describe.each([
+  ['epoll', 'uv'],
+  ['epoll', 'thread'],
+  ['poll', 'thread'],
+])('%s, host %s, one byte or message at a time', (backend, host) => {
+  let victim: Victim;
+
+  beforeAll(() => {
+    victim = new Victim({ EVLOOP_BACKEND: backend, EVLOOP_HOST: host }, PARTIAL);
+  });
+
+  afterAll(async () => {
+    await victim.end();
+  });
+
+  test.each(partialCases)('%s, while it is told to %s', async (call, operation) => {
+    expect(await victim.tell(operation)).toBe('ready');
+    const [outcome, transfers] = await victim.tell<[string, number]>(`begin ${call}`);
+    await expectHealth(victim, call);
+    expect(outcome).toMatch(/^all (bytes|datagrams) arrive$/);
+    expect(transfers).toBeGreaterThan(0);
+    const key = `${call} | ${operation}`;
+    partialOutcomes.set(key, (partialOutcomes.get(key) ?? new Set()).add(outcome));
+  });
+});
+
+test('every call that the engine makes is made to fail', () => {
+  const symbols = execFileSync('nm', ['--dynamic', '--undefined-only', ADDON], { encoding: 'utf8' });
+  const names = [...symbols.matchAll(/ U ([a-z]\w*)/g)].map(([, name]) => name!);
+  const made = names.filter((name) => !name.startsWith('napi_') && !NO_CALLS.has(name));
+  const tried = new Set([...cases, ...threadCases, ...pollCases].map(({ call }) => call));
+  expect(made.length).toBeGreaterThan(20);
+  expect(made.filter((name) => !tried.has(CALLS_OF[name] ?? name))).toEqual([]);
 });
 
 test('docs/faults.md says what has come of it', async () => {

@@ -1,22 +1,27 @@
 // @ts-nocheck
-// Does on command what the tests of faults need: node program.mjs URL-OF-THE-PACKAGE
+// Does on command what the tests of faults need: node program.mjs URL-OF-THE-PACKAGE [PARTIAL]
 //
 // A line of stdin names an operation, which is then prepared; the next line begins it, and the one after that asks how
-// the loop is. Every line is answered by one of JSON.
+// the loop is. Every line is answered by one of JSON. With partial.c, compiled and preloaded, the second line may name the
+// call that is made partial; the answer then is [outcome, transfers].
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, writeFileSync, mkdtempSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { otherOperations } from './operations.mjs';
 
-const { EventLoop, connect, listen, run } = await import(process.argv[2]);
+const evloop = await import(process.argv[2]);
+const { EventLoop, connect, listen, run } = evloop;
+const partial = process.argv[3] === undefined ? null : createRequire(import.meta.url)(process.argv[3]);
 
 const HOST = '127.0.0.1';
 const LARGE_BYTES = 200_000;
-const PATIENCE_MS = 3000;
+const PATIENCE_MS = partial === null ? 3000 : 15_000;
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]();
 const nextLine = async () => (await lines.next()).value;
@@ -53,8 +58,11 @@ async function openPair() {
     { host: HOST },
   );
   const peer = net.connect(server.port, HOST);
-  const pair = { peer, received: 0, isEnded: false, isClosed: false };
-  peer.on('data', (chunk) => (pair.received += chunk.length));
+  const pair = { peer, received: 0, chunks: [], isEnded: false, isClosed: false };
+  peer.on('data', (chunk) => {
+    pair.received += chunk.length;
+    pair.chunks.push(chunk);
+  });
   peer.on('end', () => (pair.isEnded = true));
   peer.on('close', () => (pair.isClosed = true));
   peer.on('error', () => undefined);
@@ -76,9 +84,13 @@ function withResolvers() {
 }
 
 /** What writes come to: they arrive, or the stream breaks and says why. */
-async function fate(pair, sizeBytes) {
+async function fate(pair, sizeBytes, bytes = null) {
   await until(() => pair.received >= sizeBytes || pair.stream.isClosing());
-  if (pair.received === sizeBytes) return 'all bytes arrive';
+  if (pair.received === sizeBytes) {
+    return bytes === null || Buffer.concat(pair.chunks).equals(bytes)
+      ? 'all bytes arrive'
+      : 'other bytes arrive';
+  }
   const error = await ending('drain()', pair.stream.drain());
   const later = await ending('read()', pair.stream.read());
   await pair.stream.closed;
@@ -279,6 +291,8 @@ const operations = {
   },
 };
 
+Object.assign(operations, otherOperations(evloop, { ending, openPair, until, fate }));
+
 let healthy;
 
 /** Whether a connection that nothing was done to still echoes. */
@@ -298,8 +312,16 @@ await run(async () => {
     const baseline = { sockets: loop.statistics().sockets, descriptors: readdirSync('/proc/self/fd').length };
     const operation = await operations[name]();
     answer('ready');
-    await wrap(nextLine());
-    answer(await operation.begin());
+    const order = await wrap(nextLine());
+    const call = order.split(' ')[1];
+    if (call === undefined) {
+      answer(await operation.begin());
+    } else {
+      partial.limit(call);
+      const outcome = await operation.begin();
+      answer([outcome, partial.transfers()]);
+      partial.limit('');
+    }
     await wrap(nextLine());
     await operation.end();
     await wrap(until(() => loop.statistics().sockets === baseline.sockets));
