@@ -28,7 +28,7 @@ enum {
   MAX_PIPELINE = 256,
   MAX_BYTES = 2048,
   PATTERN_SPAN = 65521,  // Prime, so that datagrams start everywhere in the pattern.
-  LOST_MS = 1000,
+  LOST_MS = 10000,
   JOINED_BYTES = 65536,
   MAX_JOINED = 64,
 };
