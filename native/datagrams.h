@@ -54,7 +54,7 @@ struct DatagramState {
 class Datagrams {
  public:
   // The most that one receive takes.
-  static constexpr uint32_t kReceiveBatch = 32;
+  static constexpr uint32_t kReceiveBatch = kDatagramBatch;
 
   struct Failure {
     uint64_t token;

@@ -5,11 +5,11 @@ import { validateInteger, validateObject, validateString } from '../base/validat
 import { binding } from '../native/load.js';
 import type { InternetAddress } from './endpoint.js';
 
-/** Bytes of an address in native's form: what a header begins with. */
-const ADDRESS_BYTES = 24;
-const ADDRESS_WORDS = ADDRESS_BYTES / 4;
-const PORT_OFFSET = 20;
-const FAMILY_OFFSET = 22;
+/** Words of an address in native's form: what a header begins with. */
+const ADDRESS_WORDS = 6;
+const PORT_MASK = 0xffff;
+const FAMILY_SHIFT = 16;
+const FAMILY_MASK = 0xff;
 // Places of the received addresses; a power of two.
 const CACHE_SIZE = 1024;
 
@@ -20,16 +20,16 @@ export interface DatagramAddress {
   readonly port: number;
 }
 
-/** An address with native's form of it. @internal */
+/** An address with native's form of it, as words. @internal */
 export class KnownAddress implements InternetAddress {
   readonly family: 'IPv4' | 'IPv6';
   readonly address: string;
   readonly port: number;
-  readonly #bytes: Uint8Array;
+  readonly #words: Uint32Array;
 
-  private constructor(bytes: Uint8Array, address: string, port: number) {
-    this.#bytes = bytes;
-    this.family = bytes[FAMILY_OFFSET] === 6 ? 'IPv6' : 'IPv4';
+  private constructor(words: Uint32Array, address: string, port: number) {
+    this.#words = words;
+    this.family = familyOf(words) === 6 ? 'IPv6' : 'IPv4';
     this.address = address;
     this.port = port;
     Object.freeze(this);
@@ -37,22 +37,30 @@ export class KnownAddress implements InternetAddress {
 
   /** Null when `address` is not numeric, or its interface does not exist. */
   static parse(address: string, port: number): KnownAddress | null {
-    const bytes = new Uint8Array(ADDRESS_BYTES);
-    return binding.parseDatagramAddress(address, port, bytes) < 0
+    const words = new Uint32Array(ADDRESS_WORDS);
+    return binding.parseDatagramAddress(address, port, bytesIn(words)) < 0
       ? null
-      : new KnownAddress(bytes, address, port);
+      : new KnownAddress(words, address, port);
   }
 
-  static ofBytes(bytes: Uint8Array): KnownAddress {
-    const port = bytes[PORT_OFFSET]! | (bytes[PORT_OFFSET + 1]! << 8);
-    return new KnownAddress(bytes, binding.formatDatagramAddress(bytes), port);
+  static ofWords(words: Uint32Array): KnownAddress {
+    const port = words[ADDRESS_WORDS - 1]! & PORT_MASK;
+    return new KnownAddress(words, binding.formatDatagramAddress(bytesIn(words)), port);
   }
 
   /** Native's form of an address that was given out here; undefined for others. */
-  static bytesOf(address: object): Uint8Array | undefined {
-    return #bytes in address ? address.#bytes : undefined;
+  static wordsOf(address: object): Uint32Array | undefined {
+    return #words in address ? address.#words : undefined;
+  }
+
+  /** {@link KnownAddress.wordsOf} as bytes. */
+  static bytesOf(address: KnownAddress): Uint8Array {
+    return bytesIn(address.#words);
   }
 }
+
+const bytesIn = (words: Uint32Array): Uint8Array => new Uint8Array(words.buffer);
+const familyOf = (words: Uint32Array): number => (words[ADDRESS_WORDS - 1]! >>> FAMILY_SHIFT) & FAMILY_MASK;
 
 // As native leaves it there: the mapped form of an IPv4 address, for sockets of IPv6.
 const MAPPED = '::ffff:';
@@ -62,7 +70,7 @@ export class AddressBook {
   readonly #family: 4 | 6;
   #words: (Uint32Array | undefined)[] | null = null;
   readonly #received: KnownAddress[] = [];
-  readonly #given = new Map<string, Uint8Array>();
+  readonly #given = new Map<string, Uint32Array>();
 
   constructor(family: 4 | 6) {
     this.#family = family;
@@ -77,7 +85,7 @@ export class AddressBook {
     if (known !== undefined && isSame(known, words, at)) return this.#received[place]!;
     const own = words.slice(at, at + ADDRESS_WORDS);
     this.#words[place] = own;
-    return (this.#received[place] = KnownAddress.ofBytes(new Uint8Array(own.buffer)));
+    return (this.#received[place] = KnownAddress.ofWords(own));
   }
 
   /**
@@ -85,10 +93,10 @@ export class AddressBook {
    *
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE`
    */
-  bytesOf(to: DatagramAddress): Uint8Array {
+  wordsOf(to: DatagramAddress): Uint32Array {
     validateObject('address', to);
-    const known = KnownAddress.bytesOf(to);
-    if (known !== undefined && known[FAMILY_OFFSET] === this.#family) return known;
+    const known = KnownAddress.wordsOf(to);
+    if (known !== undefined && familyOf(known) === this.#family) return known;
     const { address, port } = to;
     validateString('address.address', address);
     validateInteger('address.port', port, 1, 65535);
@@ -96,16 +104,16 @@ export class AddressBook {
     return this.#given.get(key) ?? this.#parse(key, address, port);
   }
 
-  #parse(key: string, address: string, port: number): Uint8Array {
+  #parse(key: string, address: string, port: number): Uint32Array {
     const text = this.#family === 6 && !address.includes(':') ? MAPPED + address : address;
     const known = KnownAddress.parse(text, port);
-    const bytes = known === null ? undefined : KnownAddress.bytesOf(known);
-    if (bytes?.[FAMILY_OFFSET] !== this.#family) {
+    const words = known === null ? undefined : KnownAddress.wordsOf(known);
+    if (words === undefined || familyOf(words) !== this.#family) {
       throw outOfRange('address.address', `a numeric IPv${String(this.#family)} address`, address);
     }
     if (this.#given.size === CACHE_SIZE) this.#given.clear();
-    this.#given.set(key, bytes);
-    return bytes;
+    this.#given.set(key, words);
+    return words;
   }
 }
 

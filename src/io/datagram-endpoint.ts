@@ -30,7 +30,7 @@ const SEGMENT_WORD = 7;
 const ALIGN = 8;
 // No datagram can be larger.
 const LARGEST_BYTES = 65535;
-const NO_ADDRESS = new Uint8Array(24);
+const NO_ADDRESS = new Uint32Array(SIZE_WORD);
 
 const aligned = (offset: number): number => (offset + ALIGN - 1) & -ALIGN;
 
@@ -102,7 +102,7 @@ export class DatagramEndpoint implements CompletionTarget {
   }
 
   /** @param to - In native's form; null for the peer of a connected socket. */
-  send(data: Uint8Array | string, to: Uint8Array | null): void {
+  send(data: Uint8Array | string, to: Uint32Array | null): void {
     const size = typeof data === 'string' ? Buffer.byteLength(data) : data.byteLength;
     if (size > LARGEST_BYTES) return this.#tellTooLarge();
     const { _rings: rings } = this.loop;
@@ -110,8 +110,11 @@ export class DatagramEndpoint implements CompletionTarget {
     if (aligned(rings.control[abi.CTL_SEND_USED]!) + record > abi.SEND_SLAB_BYTES) this.flush();
     const offset = aligned(rings.control[abi.CTL_SEND_USED]!);
     const slab = rings.sendSlab;
-    slab.set(to ?? NO_ADDRESS, offset);
-    this.#headers[(offset >> 2) + SIZE_WORD] = size;
+    const headers = this.#headers;
+    const address = to ?? NO_ADDRESS;
+    const word = offset >> 2;
+    for (let i = 0; i < SIZE_WORD; i++) headers[word + i] = address[i]!;
+    headers[word + SIZE_WORD] = size;
     if (typeof data === 'string') slab.write(data, offset + HEADER_BYTES);
     else slab.set(data, offset + HEADER_BYTES);
     this.#unflushedBytes = this.#unflushed() + size + COST_BYTES;

@@ -59,6 +59,33 @@ class ProtocolCall extends Handle {
   }
 }
 
+// A datagram on its way to a protocol.
+class DatagramCall extends Handle {
+  readonly #transport: DatagramTransport;
+  readonly #data: Buffer;
+  readonly #address: InternetAddress;
+
+  constructor(
+    transport: DatagramTransport,
+    context: ContextSnapshot | null,
+    data: Buffer,
+    address: InternetAddress,
+  ) {
+    super(KIND_CALLBACK, context);
+    this.#transport = transport;
+    this.#data = data;
+    this.#address = address;
+  }
+
+  _run(): void {
+    this.#transport._receive(this.#data, this.#address);
+  }
+
+  _describe(): string {
+    return 'datagramReceived()';
+  }
+}
+
 /**
  * Sends datagrams and controls a UDP socket; made by `createDatagramEndpoint`.
  *
@@ -172,15 +199,29 @@ export class DatagramTransport implements DatagramSink {
     try {
       call(this.#protocol);
     } catch (error) {
-      this.#endpoint.loop.callExceptionHandler({
-        message: 'Exception in protocol',
-        exception: error,
-        protocol: this.#protocol,
-        transport: this,
-      });
-      this.#error ??= error instanceof Error ? error : new Error(String(error));
-      this.#endpoint.abort();
+      this.#onMistake(error);
     }
+  }
+
+  /** {@link _call} for what happens most, without a function for each. @internal */
+  _receive(data: Buffer, address: InternetAddress): void {
+    if (this.#endpoint.isClosing) return;
+    try {
+      this.#protocol.datagramReceived?.(data, address);
+    } catch (error) {
+      this.#onMistake(error);
+    }
+  }
+
+  #onMistake(error: unknown): void {
+    this.#endpoint.loop.callExceptionHandler({
+      message: 'Exception in protocol',
+      exception: error,
+      protocol: this.#protocol,
+      transport: this,
+    });
+    this.#error ??= error instanceof Error ? error : new Error(String(error));
+    this.#endpoint.abort();
   }
 
   #schedule(call: (protocol: DatagramProtocol) => void): void {
@@ -189,9 +230,7 @@ export class DatagramTransport implements DatagramSink {
 
   /** @internal */
   onDatagram(data: Buffer, address: InternetAddress): void {
-    this.#schedule((protocol) => {
-      if (!this.#endpoint.isClosing) protocol.datagramReceived?.(data, address);
-    });
+    this.#endpoint.loop._push(new DatagramCall(this, this.#context, data, address));
   }
 
   /** @internal */

@@ -146,5 +146,5 @@ function parse(address: string | null, end: UdpEnd | undefined): Uint8Array {
   if (address === null) return NO_ADDRESS;
   const known = KnownAddress.parse(address, end?.port ?? 0);
   if (known === null) throw systemError(-19, 'bind', { address });
-  return KnownAddress.bytesOf(known)!;
+  return KnownAddress.bytesOf(known);
 }

@@ -2,18 +2,11 @@
 import { inspect } from 'node:util';
 import { networkInterfaces } from 'node:os';
 import { isIP } from 'node:net';
-import {
-  ClosedResourceError,
-  InvalidStateError,
-  connectionLost,
-  invalidArgType,
-  outOfRange,
-} from '../base/errors.js';
+import { InvalidStateError, connectionLost, invalidArgType, outOfRange } from '../base/errors.js';
 import { Deque } from '../base/deque.js';
 import { validateBoolean, validateFunction, validateInteger, validateString } from '../base/validate.js';
 import { captureContext, type ContextSnapshot } from '../core/context.js';
 import { CallbackHandle } from '../core/handle.js';
-import type { LoopCore } from '../core/loop.js';
 import {
   DATAGRAM_OPTION_BROADCAST,
   DATAGRAM_OPTION_MULTICAST_INTERFACE,
@@ -24,24 +17,28 @@ import {
 import type { Awaitable } from '../task/awaitable.js';
 import { requireRunningLoop } from '../task/current.js';
 import { Future } from '../task/future.js';
-import { awaitNatively } from '../task/native-await.js';
 import { sleepOn } from '../task/sleep.js';
 import { ready } from '../task/step-future.js';
 import { toBytes, type Writable } from './bytes.js';
 import { KnownAddress, type DatagramAddress } from './datagram-address.js';
 import type { DatagramEndpoint, DatagramSink } from './datagram-endpoint.js';
-import type { ConnectionInfo, InternetAddress } from './endpoint.js';
+import type { ConnectionInfo } from './endpoint.js';
 import { bufferLimits, type BufferLimits } from './limits.js';
 import { UdpOpening } from './udp-open.js';
+import {
+  ManyReception,
+  OneReception,
+  StepReception,
+  closedError,
+  type Datagram,
+  type DatagramSource,
+  type Reception,
+  type Step,
+} from './udp-reception.js';
 import { validateUdpOptions, type UdpOptions } from './udp-options.js';
 import { Once, Waiters } from './waiters.js';
 
-/** A datagram and who sent it. */
-export interface Datagram {
-  /** Its bytes, which are the receiver's; there may be none. */
-  readonly data: Buffer;
-  readonly address: InternetAddress;
-}
+export type { Datagram } from './udp-reception.js';
 
 /** What became of the datagrams of a socket. */
 export interface UdpStatistics {
@@ -58,29 +55,6 @@ export interface UdpStatistics {
 const DEFAULT_QUEUE = 1024;
 // A sender that never has to wait still lets others run once in so many drains.
 const DRAINS_PER_YIELD = 128;
-
-/** A wait for datagrams; when nobody gets to see them, they go back. */
-class Reception<T> extends Future<T> {
-  declare readonly _socket: UdpSocket;
-  declare readonly _limit: number | null;
-
-  static {
-    awaitNatively(this.prototype);
-  }
-
-  constructor(loop: LoopCore, socket: UdpSocket, limit: number | null) {
-    super(loop);
-    this._socket = socket;
-    this._limit = limit;
-  }
-
-  override _lose(): void {
-    super._lose();
-    if (!this.done() || this.cancelled() || this.exception() !== null) return;
-    const result = this.result() as Datagram | Datagram[];
-    this._socket._giveBack(Array.isArray(result) ? result : [result]);
-  }
-}
 
 /**
  * A UDP socket.
@@ -99,7 +73,7 @@ class Reception<T> extends Future<T> {
  * ```
  * @source CPython 3.13 asyncio `DatagramTransport`, Node `dgram.Socket`. Differs: what arrived waits in a queue.
  */
-export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
+export class UdpSocket implements DatagramSink, DatagramSource, AsyncIterable<Datagram> {
   readonly #endpoint: DatagramEndpoint;
   readonly #limits: BufferLimits;
   readonly #capacity: number;
@@ -186,7 +160,8 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
   receive(): Awaitable<Datagram> {
     this.#refuseSecond('receive');
     const first = this.#queue.shift();
-    return first === undefined ? this.#wait<Datagram>(null) : ready(this.#endpoint.loop, first);
+    const { loop } = this.#endpoint;
+    return first === undefined ? this.#wait(new OneReception(loop, this, 0)) : ready(loop, first);
   }
 
   /**
@@ -202,9 +177,10 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
   recvMany(limit: number): Awaitable<Datagram[]> {
     validateInteger('limit', limit, 1);
     this.#refuseSecond('recvMany');
+    const { loop } = this.#endpoint;
     return this.#queue.size === 0
-      ? this.#wait<Datagram[]>(limit)
-      : ready(this.#endpoint.loop, this.#take(limit));
+      ? this.#wait(new ManyReception(loop, this, limit))
+      : ready(loop, this.#take(limit));
   }
 
   #refuseSecond(method: string): void {
@@ -212,9 +188,8 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
     throw new InvalidStateError(`${method}() was called while another task waits for datagrams`);
   }
 
-  #wait<T>(limit: number | null): Future<T> {
-    const reception = new Reception<T>(this.#endpoint.loop, this, limit);
-    if (this.#endpoint.isClosing) reception.setException(closedError());
+  #wait<R extends Reception<unknown>>(reception: R): R {
+    if (this.#endpoint.isClosing) reception._end();
     else this.#reception = reception;
     return reception;
   }
@@ -232,17 +207,16 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
   }
 
   /** Datagrams until the socket is closed; leaving the loop early does not close it. */
-  async *[Symbol.asyncIterator](): AsyncIterator<Datagram, void, undefined> {
-    while (!this.#endpoint.isClosing) {
-      let datagram: Datagram;
-      try {
-        datagram = await this.receive();
-      } catch (error) {
-        if (error instanceof ClosedResourceError) return;
-        throw error;
-      }
-      yield datagram;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<Datagram, void, undefined> {
+    return { next: () => this.#step() };
+  }
+
+  // An async generator would make three promises for each datagram that is there, and wait for them.
+  #step(): Promise<Step> {
+    this.#refuseSecond('next');
+    const value = this.#queue.shift();
+    if (value !== undefined) return Promise.resolve({ done: false, value });
+    return this.#wait(new StepReception(this.#endpoint.loop, this, 0)) as unknown as Promise<Step>;
   }
 
   /**
@@ -308,7 +282,7 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
     const known = KnownAddress.parse(group, 0);
     if (known === null) throw outOfRange('group', 'a numeric address', group);
     const number = interfaceName === undefined ? 0 : interfaceNumber(interfaceName);
-    this.#endpoint.setMembership(KnownAddress.bytesOf(known)!, number, joins);
+    this.#endpoint.setMembership(KnownAddress.bytesOf(known), number, joins);
   }
 
   /**
@@ -397,7 +371,7 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
     this.#queue.clear();
     const reception = this.#reception;
     this.#reception = null;
-    if (reception !== null && !reception.done()) reception.setException(closedError());
+    if (reception !== null && !reception.done()) reception._end();
     this.#drainers?.fail(connectionLost('send'));
     this.#drainers = null;
   }
@@ -459,9 +433,9 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
   onDatagram(data: Buffer, address: KnownAddress): void {
     this.#receivedCount++;
     const reception = this.#reception;
-    if (reception !== null && reception._limit === null && !reception.done()) {
+    if (reception !== null && reception._limit === 0 && !reception.done()) {
       this.#reception = null;
-      reception.setResult({ data, address });
+      reception._give([{ data, address }]);
     } else if (this.#queue.size < this.#capacity) {
       this.#queue.push({ data, address });
     } else {
@@ -474,7 +448,7 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
     const reception = this.#reception;
     if (reception === null || reception.done() || this.#queue.size === 0) return;
     this.#reception = null;
-    reception.setResult(this.#take(reception._limit!));
+    reception._give(this.#take(reception._limit));
   }
 
   /** @internal */
@@ -497,8 +471,6 @@ export class UdpSocket implements DatagramSink, AsyncIterable<Datagram> {
   }
 }
 
-const closedError = (): ClosedResourceError => new ClosedResourceError('The socket is closed');
-
 /** Checks the arguments of a send, and sends. @internal */
 export function sendOn(
   endpoint: DatagramEndpoint,
@@ -507,7 +479,7 @@ export function sendOn(
 ): void {
   const bytes = typeof data === 'string' ? data : toBytes('data', data);
   const isGiven = address !== undefined && address !== null;
-  const to = isGiven ? endpoint.addresses.bytesOf(address) : null;
+  const to = isGiven ? endpoint.addresses.wordsOf(address) : null;
   if (endpoint.isConnected) {
     if (isGiven && !isPeer(endpoint, address)) {
       throw new InvalidStateError('The socket is connected to another address than the one to send to');
@@ -538,10 +510,10 @@ function interfaceNumber(wanted: string | number): number {
   const scoped = name === undefined ? null : KnownAddress.parse(`fe80::%${name}`, 0);
   if (scoped === null) throw outOfRange('interfaceName', 'an interface of this machine', wanted);
   // The scope is what the name stands for.
-  return new DataView(KnownAddress.bytesOf(scoped)!.buffer).getUint32(SCOPE_OFFSET, true);
+  return KnownAddress.wordsOf(scoped)![SCOPE_WORD]!;
 }
 
-const SCOPE_OFFSET = 16;
+const SCOPE_WORD = 4;
 
 function nameOfAddress(address: string): string | undefined {
   for (const [name, entries = []] of Object.entries(networkInterfaces())) {

@@ -332,6 +332,44 @@ describe('receive', () => {
     });
   });
 
+  test('receive: an iteration gives all in order, those that wait already too', async () => {
+    await withPair(async (server, client) => {
+      const count = 200;
+      for (let i = 0; i < count / 2; i++) client.send(String(i));
+      await until(() => server.statistics().queued === count / 2);
+      const seen: string[] = [];
+      for await (const { data } of server) {
+        seen.push(String(data));
+        if (seen.length === count) break;
+        if (seen.length <= count / 2) client.send(String(count / 2 + seen.length - 1));
+      }
+      expect(seen).toEqual(Array.from({ length: count }, (_, i) => String(i)));
+      expect(server.isClosing()).toBe(false);
+    });
+  });
+
+  test('receive: cancelling an iteration loses no datagram, and leaves the socket to the next one', async () => {
+    await withPair(async (server, client, loop) => {
+      const seen: string[] = [];
+      const iterate = async (): Promise<void> => {
+        for await (const { data } of server) seen.push(String(data));
+      };
+      const first = loop.createTask(iterate);
+      await turns(loop);
+      client.send('one');
+      // The datagram may arrive for the iteration before it is cancelled, or behind that.
+      await until(() => server.statistics().received === 1);
+      first.cancel();
+      await expect(Promise.resolve(first)).rejects.toBeInstanceOf(CancelledError);
+      const second = loop.createTask(iterate);
+      client.send('two');
+      await until(() => seen.length === 2);
+      expect(seen).toEqual(['one', 'two']);
+      await server.close();
+      await second;
+    });
+  });
+
   test('receive: two may not wait at once', async () => {
     await withPair(async (server, client, loop) => {
       const task = loop.createTask(async () => await server.receive());
