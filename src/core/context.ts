@@ -6,6 +6,7 @@
 // there one is always made (40 ns), but handles with the same stores may keep the same one.
 import { AsyncLocalStorage, AsyncResource, executionAsyncId } from 'node:async_hooks';
 import { invalidArgType } from '../base/errors.js';
+import { nodeBinding } from './node-binding.js';
 
 /** The async context of a moment; enter it with `runInAsyncScope`. */
 export type ContextSnapshot = AsyncResource;
@@ -21,19 +22,15 @@ const hasFrames = Number.parseInt(process.versions.node, 10) >= FIRST_MAJOR_WITH
 // The counters of installed async hooks, or null where they say nothing about stores.
 function findHookCounters(): { fields: Uint32Array; init: number } | null {
   if (hasFrames) return null;
-  // The binding is deprecated, and the one place where Node ≤ 22 shows whether hooks are installed.
-  const { noDeprecation } = process;
-  process.noDeprecation = true;
   try {
-    const wrap = (process as unknown as { binding(name: string): AsyncWrap }).binding('async_wrap');
+    // The one place where Node ≤ 22 shows whether hooks are installed.
+    const wrap = nodeBinding('async_wrap') as AsyncWrap;
     const fields = wrap.async_hook_fields;
     const init = wrap.constants?.kInit;
     return fields instanceof Uint32Array && init !== undefined ? { fields, init } : null;
   } catch {
     // The permission model refuses it: then every snapshot is made.
     return null;
-  } finally {
-    process.noDeprecation = noDeprecation ?? false;
   }
 }
 

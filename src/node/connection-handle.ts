@@ -6,9 +6,9 @@ import type { LoopCore } from '../core/loop.js';
 import type { SlotRef } from '../native/binding.js';
 import { Attempt, type ConnectPlan } from '../io/attempt.js';
 import { Endpoint, type EndpointSink } from '../io/endpoint.js';
-import { AsyncIdentity } from './async-identity.js';
 import { FaceCall, FaceEvent } from './face-loop.js';
-import { findInternals, UV_EOF, type NodeSocket, type OnRead } from './internals.js';
+import { findInternals, UV_EOF, type NodeSocket } from './internals.js';
+import { NativeStream } from './native-stream.js';
 
 const { EBADF, ECANCELED, EINVAL, ENOTCONN } = constants.errno;
 
@@ -54,9 +54,8 @@ export const socketCounts = { accepted: 0, connected: 0 };
  * @source Node `StreamBase`, `LibuvStreamWrap`, `HandleWrap`
  * @internal
  */
-export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
+export class ConnectionHandle extends NativeStream implements EndpointSink {
   // Set by Node's sockets.
-  onread: OnRead | null = null;
   reading = false;
   bytesRead = 0;
   bytesWritten = 0;
@@ -184,22 +183,27 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
   }
 
   #hand(arrival: Arrival): void {
-    if (typeof arrival === 'number') {
-      this.#isReceiving = false;
-      this.#updateReference();
-      state[kReadBytesOrError] = arrival;
-      this.onread?.(undefined);
-      return;
-    }
+    if (typeof arrival === 'number') return this.#handEnd(arrival);
     this.bytesRead += arrival.length;
+    if (this._isConsumed) return this.readBuffer(arrival);
     const socket = this.#owner;
-    if (this.onread === internals.onRead && socket !== undefined && socket[internals.userBuffer] === null) {
+    if (this._onRead === internals.onRead && socket !== undefined && socket[internals.userBuffer] === null) {
       this.#push(socket, arrival);
       return;
     }
     state[kReadBytesOrError] = arrival.length;
     state[kArrayBufferOffset] = arrival.byteOffset;
-    this.onread?.(arrival.buffer);
+    this._onRead?.(arrival.buffer);
+  }
+
+  #handEnd(status: number): void {
+    this.#isReceiving = false;
+    this.#updateReference();
+    // Native code cannot be told of an error, the socket that it reads from can.
+    const isUnheard = status === UV_EOF || this.#owner?.listenerCount('error') === 0;
+    if (this._isConsumed && isUnheard) return this.emitEOF();
+    state[kReadBytesOrError] = status;
+    this._onRead?.(undefined);
   }
 
   // What onread() does for most sockets, without making another Buffer of the same bytes.
@@ -223,7 +227,7 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     if (size > 0) {
       this.bytesRead += size;
       state[kReadBytesOrError] = size;
-      const next = this.onread?.(undefined);
+      const next = this._onRead?.(undefined);
       if (next !== undefined) this.#userBuffer = next;
     }
     this.#receiveOn();
@@ -237,6 +241,11 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
   // Writing
 
   writeBuffer(request: NodeRequest | null, bytes: Uint8Array): number | NodeRequest {
+    if (typeof bytes === 'string') {
+      throw Object.assign(new TypeError('Second argument must be a buffer'), {
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    }
     return this.#write(request, (endpoint) => endpoint.write(bytes));
   }
 
@@ -315,6 +324,33 @@ export class ConnectionHandle extends AsyncIdentity implements EndpointSink {
     endpoint.shutdown();
     this._endRequest(request, 0, captureContext());
     return 0;
+  }
+
+  // For native code
+
+  isClosing(): boolean {
+    return this.#isClosed;
+  }
+
+  onreadstart(): number {
+    this._isConsumed = true;
+    return this.readStart();
+  }
+
+  onreadstop(): number {
+    return this.readStop();
+  }
+
+  onwrite(request: object, chunks: readonly Uint8Array[]): number {
+    const end: NodeRequest = { oncomplete: (status) => this.finishWrite(request, status) };
+    const status = this.writev(end, chunks, true) as number;
+    // Native code expects the end of a write later, not within the call.
+    if (status === 0 && state[kLastWriteWasAsync] === 0) this._endRequest(end, 0, this.context);
+    return status;
+  }
+
+  onshutdown(request: object): number {
+    return this.shutdown({ oncomplete: (status) => this.finishShutdown(request, status) });
   }
 
   // Ending

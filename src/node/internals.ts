@@ -1,6 +1,7 @@
 // What Node's own sockets expect of a handle, found out by looking at one. None of it is documented, so it is
 // tried out before anything relies on it, on whatever Node this is.
 import net from 'node:net';
+import { nodeBinding } from '../core/node-binding.js';
 
 /** Calls of Node's sockets that a handle makes. */
 export type OnRead = (this: object, memory: ArrayBufferLike | undefined) => Uint8Array | undefined;
@@ -41,18 +42,23 @@ export interface NodeInternals extends StreamWords {
 /** The number for the end of a stream. */
 export const UV_EOF = -4095;
 
-type Binding = (name: string) => unknown;
-
-// The way to these words is deprecated in the documentation, and where there is a permission model it is refused.
-function streamWords(): StreamWords {
-  const { noDeprecation } = process;
-  process.noDeprecation = true;
-  try {
-    return (process as unknown as { binding: Binding }).binding('stream_wrap') as StreamWords;
-  } finally {
-    process.noDeprecation = noDeprecation ?? false;
-  }
+/** What native code of Node lets programs derive from: a stream that it can read from and write to. @internal */
+export interface NativeStreamBase {
+  onread: OnRead | null;
+  finishWrite(request: object, status: number): void;
+  finishShutdown(request: object, status: number): void;
+  readBuffer(bytes: Uint8Array): void;
+  emitEOF(): void;
+  getAsyncId(): number;
+  asyncReset(resource?: object): void;
 }
+
+interface StreamModule {
+  readonly JSStream: new () => NativeStreamBase;
+}
+
+/** @internal */
+export const { JSStream } = nodeBinding('js_stream') as StreamModule;
 
 function symbolOf(object: object, description: string): symbol {
   for (let at: object | null = object; at !== null; at = Object.getPrototypeOf(at) as object | null) {
@@ -101,7 +107,7 @@ function check(condition: boolean, what: string): void {
 }
 
 function look(): NodeInternals {
-  const words = streamWords();
+  const words = nodeBinding('stream_wrap') as StreamWords;
   const probe = new ProbeHandle(words);
   const socket = new net.Socket({
     handle: probe,

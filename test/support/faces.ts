@@ -7,7 +7,7 @@ import { distUrl } from './dist.js';
  * Runs `body` twice, with plain Node and on evloop. It finds `net` and `print()`. Both runs have to end by themselves, say
  * nothing on standard error and print the same lines, which are returned.
  */
-export async function runBoth(body: string): Promise<string[]> {
+export async function runBoth(body: string, env: Record<string, string> = {}): Promise<string[]> {
   const program = `
     import net from 'node:net';
     const lines = [];
@@ -15,7 +15,9 @@ export async function runBoth(body: string): Promise<string[]> {
     process.on('exit', () => process.stdout.write(lines.join('\\n')));
     ${body}`;
   const [plain, moved] = await Promise.all(
-    [[], ['--import', distUrl('register')]].map((nodeArgs) => runChild(program, { modules: [], nodeArgs })),
+    [[], ['--import', distUrl('register')]].map((nodeArgs) =>
+      runChild(program, { modules: [], nodeArgs, env }),
+    ),
   );
   expect(plain).toMatchObject({ code: 0, stderr: '' });
   expect(moved).toEqual(plain);

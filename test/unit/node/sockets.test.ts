@@ -47,6 +47,18 @@ describe('a handle', () => {
     expect(lines).toEqual(['write EBADF']);
   });
 
+  it('refuses a text where bytes were announced', async () => {
+    const lines = await runBoth(`
+      const server = net.createServer().listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1', () => {
+          try { socket.write('text', 'buffer'); } catch (error) { print([error.code, error.message]); }
+          socket.destroy();
+          server.close();
+        });
+      });`);
+    expect(lines).toEqual(['ERR_INVALID_ARG_TYPE,Second argument must be a buffer']);
+  });
+
   it('tells of a path that cannot be connected to as Node does', async () => {
     const lines = await runBoth(`
       net.connect('/nowhere/at-all').on('error', (error) => print([error.message, error.code, error.syscall, error.address]));
