@@ -1,6 +1,6 @@
 // Node's own tests of sockets and of what is built on them, with plain Node and under `evloop/register`:
 //
-//   node scripts/node-tests.mjs [--only=TEXT] [--node=PATH] [--jobs=N] [--preload=FILE] [--update]
+//   node scripts/node-tests.mjs [--only=TEXT] [--node=PATH|MAJOR] [--jobs=N] [--preload=FILE] [--update]
 //
 // The tests are those of Debian's nodejs source package. Each runs with plain Node first; what passes there has to pass
 // under evloop too. The misses stand in test/node/misses.json, with their reasons. Exit code 1 when another test fails,
@@ -16,6 +16,7 @@ import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { nodeTests } from './lib/node-source.mjs';
 import { runNodeTest } from './lib/node-test.mjs';
+import { installNode } from './lib/other-nodes.mjs';
 import { root, run } from './lib/run.mjs';
 
 const FAMILIES = ['net', 'http', 'https', 'tls', 'http2', 'pipe', 'stream'];
@@ -74,13 +75,14 @@ function findTests(directory) {
  * Runs a test with plain Node and, when it passes there, under evloop.
  *
  * @param {NodeTest} test
+ * @param {string} node the binary
  * @param {string} directory
  * @param {number} slot
  * @param {boolean} isMissExpected then one failure is enough
  * @returns {Promise<Outcome>}
  */
-async function compare(test, directory, slot, isMissExpected) {
-  const how = { node: values.node, directory, slot, timeoutMs: TIMEOUT_MS };
+async function compare(test, node, directory, slot, isMissExpected) {
+  const how = { node, directory, slot, timeoutMs: TIMEOUT_MS };
   const baseline = await attempt(test.file, how, ATTEMPTS);
   const outcome = {
     test,
@@ -122,10 +124,11 @@ async function attempt(file, how, limit) {
 
 /**
  * @param {NodeTest[]} tests
+ * @param {string} node the binary
  * @param {number} major
  * @param {Record<string, Record<string, Miss>>} misses
  */
-async function compareAll(tests, major, misses) {
+async function compareAll(tests, node, major, misses) {
   const directory = mkdtempSync(path.join(tmpdir(), 'evloop-node-tests-'));
   /** @type {Outcome[]} */
   const outcomes = [];
@@ -133,7 +136,7 @@ async function compareAll(tests, major, misses) {
   const worker = async (queue, slot) => {
     for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
       const isMissExpected = misses[test.family]?.[test.name]?.nodes.includes(major) === true;
-      outcomes.push(await compare(test, path.join(directory, String(slot)), slot, isMissExpected));
+      outcomes.push(await compare(test, node, path.join(directory, String(slot)), slot, isMissExpected));
     }
   };
   try {
@@ -235,12 +238,14 @@ function update(outcomes, major, misses) {
 
 async function main() {
   if (!existsSync(values.preload)) throw new Error(`${values.preload} does not exist: npm run build`);
-  const version = (await run(values.node, ['-p', 'process.versions.node'], { isQuiet: true })).stdout.trim();
+  const node = /^\d+$/.test(values.node) ? await installNode(Number(values.node)) : values.node;
+  if (node === null) throw new Error(`Node ${values.node} could not be installed`);
+  const version = (await run(node, ['-p', 'process.versions.node'], { isQuiet: true })).stdout.trim();
   const major = Number(version.split('.')[0]);
   const tests = findTests(await nodeTests());
   /** @type {Record<string, Record<string, Miss>>} */
   const misses = existsSync(MISSES) ? JSON.parse(readFileSync(MISSES, 'utf8')) : {};
-  const outcomes = await compareAll(tests, major, misses);
+  const outcomes = await compareAll(tests, node, major, misses);
   if (values.update) update(outcomes, major, misses);
   const problems = [...judge(outcomes, major, misses)];
   for (const problem of problems) console.log(`FAIL ${problem}`);
