@@ -45,6 +45,9 @@ const internals = findInternals();
 const { streamBaseState: state, kReadBytesOrError, kArrayBufferOffset } = internals;
 const { kBytesWritten, kLastWriteWasAsync, kLastWriteErr } = internals;
 
+// Whatever a text of so many units becomes, it is copied.
+const SMALL_WRITE_UNITS = 4096;
+
 /** How many sockets were on this loop, by where they came from. @internal */
 export const socketCounts = { accepted: 0, connected: 0 };
 
@@ -209,9 +212,17 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
   // What onread() does for most sockets, without making another Buffer of the same bytes.
   #push(socket: NodeSocket, chunk: Buffer): void {
     (socket[internals.updateTimer] as () => void).call(socket);
-    if (socket.destroyed || socket.push(chunk)) return;
-    this.reading = false;
-    this.readStop();
+    if (socket.destroyed) return;
+    if (isFlowing(socket)) {
+      // What push() does then, but for looking whether to read more: reading goes on anyway.
+      const state = socket._readableState;
+      state.awaitDrainWriters = null;
+      state.dataEmitted = true;
+      socket.emit('data', chunk);
+    } else if (!socket.push(chunk)) {
+      this.reading = false;
+      this.readStop();
+    }
   }
 
   onReadable(): void {
@@ -239,6 +250,22 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
   }
 
   // Writing
+
+  /**
+   * Takes a write that is through at once, so that it needs no request; false when it may have to wait.
+   *
+   * @internal
+   */
+  _writeNow(data: string | Uint8Array, encoding: string): boolean {
+    const endpoint = this._endpoint;
+    if (endpoint === null || endpoint.error !== null || endpoint.isBacklogged) return false;
+    if (data.length > SMALL_WRITE_UNITS) return false;
+    if (typeof data !== 'string') this.bytesWritten += endpoint.write(data);
+    else if (encoding === 'latin1') this.bytesWritten += endpoint.writeLatin1(data);
+    else if (encoding === 'utf8') this.bytesWritten += endpoint.write(data);
+    else return false;
+    return true;
+  }
 
   writeBuffer(request: NodeRequest | null, bytes: Uint8Array): number | NodeRequest {
     if (typeof bytes === 'string') {
@@ -425,6 +452,17 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
     if (isReading || this.#writes.length > 0 || endpoint.isBacklogged || this.#isClosed) endpoint.ref();
     else endpoint.unref();
   }
+}
+
+// Whether push() would hand bytes straight on.
+function isFlowing(socket: NodeSocket): boolean {
+  return (
+    socket.readableFlowing === true &&
+    socket.readableLength === 0 &&
+    socket.readableEncoding === null &&
+    !socket._readableState.multiAwaitDrain &&
+    socket.listenerCount('data') > 0
+  );
 }
 
 function writeText(endpoint: Endpoint, text: string, encoding: string): number {

@@ -22,7 +22,11 @@ export interface NodeSocket extends net.Socket {
   _parent: NodeSocket | null;
   _peername: object | null;
   _sockname: object | null;
+  readonly _readableState: { awaitDrainWriters: unknown; dataEmitted: boolean; multiAwaitDrain: boolean };
   _reset(): void;
+  _unrefTimer(): void;
+  _pendingData: unknown;
+  _pendingEncoding: string;
   [key: symbol]: unknown;
 }
 
