@@ -70,6 +70,8 @@ export type { StartTlsOptions, TlsClientOptions, TlsServerOptions, TlsTimeouts }
 export type { DatagramOptions, UdpEnd, UdpOptions } from './io/udp-options.js';
 export { udp, UdpSocket, type Datagram, type UdpStatistics } from './io/udp.js';
 export type { WebStreams } from './io/web-streams.js';
+export type { CallbackApp, FastifyApp, FetchApp, Servable } from './node/servable.js';
+export { serve, Service, type ServeOptions, type ServiceState, type ShutdownOptions } from './node/serve.js';
 export { run, Runner, type RunnerRunOptions, type RunOptions } from './run.js';
 export { Barrier, type BarrierState, type BarrierStatistics } from './sync/barrier.js';
 export { CapacityLimiter, type CapacityLimiterStatistics } from './sync/capacity-limiter.js';

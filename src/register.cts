@@ -1,11 +1,11 @@
 // Preloaded with `--require evloop/register`: puts the sockets of this process on the loop.
 interface Registering {
-  registerFacesNow(load: () => { installNet(): void }): void;
+  registerFacesNow(load: () => object): void;
 }
 
 try {
   const registering = require('./node/register-faces.js') as Registering;
-  registering.registerFacesNow(() => require('./node/install.js') as { installNet(): void });
+  registering.registerFacesNow(() => require('./node/install.js') as object);
 } catch (error) {
   // Before 20.19, Node cannot require modules of this kind.
   const reason = error instanceof Error ? error.message : String(error);

@@ -12,6 +12,8 @@ import {
 import { ConnectionHandle } from './connection-handle.js';
 import { findInternals, type NodeSocket } from './internals.js';
 
+export { reportAtExit } from './report.js';
+
 type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
 interface NodeServer extends net.Server {
@@ -35,13 +37,35 @@ let isInstalled = false;
  */
 export function installNet(): void {
   if (isInstalled) return;
-  const { reinitialize } = findInternals();
+  prepareSockets();
   isInstalled = true;
+  const { reinitialize } = findInternals();
   replace(net.Server.prototype, '_listen2', listening);
   replace(net.Socket.prototype, 'connect', connecting);
+  replace(net.Socket.prototype, reinitialize, reinitializing);
+}
+
+/**
+ * Puts one server, which does not listen yet, and its connections under the loop; with the limits of
+ * {@link installNet}.
+ *
+ * @throws As {@link installNet}.
+ * @internal
+ */
+export function installServer(server: net.Server): void {
+  prepareSockets();
+  if (!isInstalled) replace(server, '_listen2', listening);
+}
+
+let isPrepared = false;
+
+// What a socket does differently when its handle is one of ours.
+function prepareSockets(): void {
+  if (isPrepared) return;
+  findInternals();
+  isPrepared = true;
   replace(net.Socket.prototype, 'resetAndDestroy', resetting);
   replace(net.Socket.prototype, '_write', writing);
-  replace(net.Socket.prototype, reinitialize, reinitializing);
 }
 
 function replace(prototype: object, key: string | symbol, wrap: (original: AnyMethod) => AnyMethod): void {
@@ -49,7 +73,7 @@ function replace(prototype: object, key: string | symbol, wrap: (original: AnyMe
   const original = methods[key]!;
   const wrapped = wrap(original);
   Object.defineProperty(wrapped, 'name', { value: original.name });
-  methods[key] = wrapped;
+  Object.defineProperty(prototype, key, { value: wrapped, writable: true, configurable: true });
 }
 
 // Before the first one there is none at all.

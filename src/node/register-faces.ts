@@ -3,6 +3,7 @@ import process from 'node:process';
 
 interface Installer {
   readonly installNet: () => void;
+  readonly reportAtExit: () => void;
 }
 
 const FACES = ['net'] as const;
@@ -33,8 +34,7 @@ function warn(message: string): void {
 export async function registerFaces(load: () => Promise<Installer>): Promise<void> {
   if (!chosenFaces().has('net')) return;
   try {
-    const { installNet } = await load();
-    installNet();
+    begin(await load());
   } catch (error) {
     refuse(error);
   }
@@ -44,10 +44,15 @@ export async function registerFaces(load: () => Promise<Installer>): Promise<voi
 export function registerFacesNow(load: () => Installer): void {
   if (!chosenFaces().has('net')) return;
   try {
-    load().installNet();
+    begin(load());
   } catch (error) {
     refuse(error);
   }
+}
+
+function begin({ installNet, reportAtExit }: Installer): void {
+  installNet();
+  if (process.env['EVLOOP_REPORT'] === '1') reportAtExit();
 }
 
 function refuse(error: unknown): void {
