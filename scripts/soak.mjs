@@ -1,27 +1,34 @@
-// Echoes over TCP and Unix sockets with a peer in another process, and checks that no byte and nothing else is lost:
+// Talks over TCP, Unix sockets and TLS with a peer in another process, and checks that no byte and nothing else is lost:
 //
 //   node scripts/soak.mjs [--seconds 600] [--seed N] [--break byte|descriptor]
 //
-// The peer checks every byte by its position, half-closes, resets, reads slowly and is killed now and then; handlers
-// are of both forms, and tasks are cancelled in the middle. Once all is drained, descriptors, sockets, tasks and
-// references are as they were after the warm-up, and the heap has grown by less than HEAP_BOUND_BYTES.
-// `--break` spoils a byte or leaks a descriptor on purpose, which must make it fail. Needs dist/ and --expose-gc,
-// which it gives itself.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+// Servers echo, or talk by themselves. Both ends check every byte by its position, half-close, reset, read slowly and break
+// off in the middle; the peer's process is killed now and then, and our tasks, of both forms, are cancelled. Once all is
+// drained, descriptors, sockets, tasks, references, slots and slabs are as they were after the warm-up, and the heap has
+// grown by less than HEAP_BOUND_BYTES. Every backend has its share of the time.
+// `--break` spoils a byte or leaks something on purpose, which must make it fail. Needs dist/ and --expose-gc, which it
+// gives itself.
+import { execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import tls from 'node:tls';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { BACKENDS } from './lib/backends.mjs';
 import { Checks } from './lib/checks.mjs';
 import { root } from './lib/run.mjs';
+import { Listener, Speech, content, isContent, randomOf } from './lib/soak-talk.mjs';
 
 const HEAP_BOUND_BYTES = 8 << 20;
 const WARM_UP_MS = 3000;
 const CLIENTS = 12;
+// More than there ever are at once: the numbers of slots are used again.
+const SLOT_BOUND = 300;
+const SLAB_BOUND_BYTES = 8 << 20;
 const ME = fileURLToPath(import.meta.url);
 
 const { values } = parseArgs({
@@ -33,25 +40,8 @@ const { values } = parseArgs({
   },
 });
 
-/** Mulberry32. @param {number} seed */
-function randomOf(seed) {
-  let state = seed | 0;
-  return (/** @type {number} */ below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
-/** @param {number} position */
-const byteAt = (position) => (position * 31 + (position >> 8) * 7) & 255;
-
-/** @param {number} from @param {number} size */
-const content = (from, size) => Uint8Array.from({ length: size }, (_, i) => byteAt(from + i));
-
-/** One connection of the peer; what is wrong, or ''. @param {net.NetConnectOpts} where @param {(n: number) => number} random */
-function converse(where, random) {
+/** What an echo comes to; what is wrong, or ''. @param {net.NetConnectOpts} where @param {(n: number) => number} random */
+function shout(where, random) {
   return new Promise((/** @type {(wrong: string) => void} */ resolve) => {
     const total = random(200_000);
     const isReset = random(5) === 0;
@@ -73,7 +63,8 @@ function converse(where, random) {
     };
     socket.on('connect', write);
     socket.on('data', (bytes) => {
-      for (const byte of bytes) if (byte !== byteAt(received++)) wrong ||= `byte ${received - 1} is wrong`;
+      if (!isContent(received, bytes)) wrong ||= `a byte behind ${received} is wrong`;
+      received += bytes.length;
       if (!isSlow) return;
       socket.pause();
       setTimeout(() => socket.resume(), random(20));
@@ -86,8 +77,60 @@ function converse(where, random) {
   });
 }
 
+/**
+ * One conversation of the peer, in which both ends say something; what is wrong, or ''.
+ *
+ * @param {any} where
+ * @param {(n: number) => number} random
+ * @param {boolean} isMortal
+ */
+function converse(where, random, isMortal) {
+  return new Promise((/** @type {(wrong: string) => void} */ resolve) => {
+    const speech = new Speech(random, isMortal);
+    const listener = new Listener();
+    const isSlow = random(4) === 0;
+    /** @type {unknown} */
+    let error = null;
+    let hasBrokenOff = false;
+    const socket = where.isTls
+      ? tls.connect({ ...where, rejectUnauthorized: false })
+      : net.connect({ ...where, allowHalfOpen: true });
+    // TLS has no half that ends by itself.
+    const endIfDone = () => {
+      if (speech.isOver && !hasBrokenOff && (!where.isTls || listener.isComplete)) socket.end();
+    };
+    const breakOff = () => {
+      hasBrokenOff = true;
+      if (where.isTls || 'path' in where || random(2) === 0) socket.destroy();
+      else socket.resetAndDestroy();
+    };
+    const write = () => {
+      while (!speech.isOver) {
+        const hasRoom = socket.write(speech.next());
+        if (speech.breaksOff && random(4) === 0) return breakOff();
+        if (!hasRoom) return void socket.once('drain', write);
+      }
+      if (speech.breaksOff) breakOff();
+      else endIfDone();
+    };
+    socket.on(where.isTls ? 'secureConnect' : 'connect', () => {
+      socket.write(speech.header);
+      write();
+    });
+    socket.on('data', (/** @type {Buffer} */ bytes) => {
+      listener.take(bytes);
+      if (where.isTls) endIfDone();
+      if (!isSlow) return;
+      socket.pause();
+      setTimeout(() => socket.resume(), random(20));
+    });
+    socket.on('error', (/** @type {Error} */ reason) => (error ??= reason));
+    socket.on('close', () => resolve(hasBrokenOff ? '' : listener.end(error)));
+  });
+}
+
 async function peer() {
-  const { targets, seed, ms } = JSON.parse(values.peer);
+  const { targets, talkers, isMortal, seed, ms } = JSON.parse(values.peer);
   const random = randomOf(seed);
   const end = performance.now() + ms;
   let count = 0;
@@ -95,7 +138,10 @@ async function peer() {
   const wrong = [];
   const client = async () => {
     while (performance.now() < end) {
-      const found = await converse(targets[random(targets.length)], random);
+      const found =
+        random(2) === 0
+          ? await shout(targets[random(targets.length)], random)
+          : await converse(talkers[random(talkers.length)], random, isMortal);
       count++;
       if (found !== '') wrong.push(found);
     }
@@ -117,13 +163,23 @@ function startPeer(order, killAfterMs) {
   });
 }
 
+/** Signed by itself. @param {string} directory */
+function makeCertificate(directory) {
+  const files = ['-keyout', 'key.pem', '-out', 'cert.pem'];
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-subj', '/CN=localhost'];
+  execFileSync('openssl', ['req', '-x509', '-nodes', ...kind, ...files], { cwd: directory, stdio: 'pipe' });
+  const read = (/** @type {string} */ name) => readFileSync(path.join(directory, name), 'utf8');
+  return { key: read('key.pem'), cert: read('cert.pem') };
+}
+
 async function soak() {
-  const { EventLoop, connect, listen, sleep } = await import(
+  const { EventLoop, connect, createTask, currentTask, listen, sleep } = await import(
     pathToFileURL(path.join(root, 'dist/index.js')).href
   );
   const seed = Number(values.seed);
   const endMs = performance.now() + Number(values.seconds) * 1000;
-  console.log(`seed ${seed}, ${values.seconds} s`);
+  const where = `${process.env['EVLOOP_BACKEND'] ?? 'epoll'}, host ${process.env['EVLOOP_HOST'] ?? 'uv'}`;
+  console.log(`${where}: seed ${seed}, ${values.seconds} s`);
   const random = randomOf(seed);
   const directory = mkdtempSync(path.join(tmpdir(), 'evloop-soak-'));
   const checks = new Checks();
@@ -151,12 +207,86 @@ async function soak() {
       stream.abort();
     }
   };
+  /** @type {string[]} */
+  const wrong = [];
+  /**
+   * One conversation of ours, on either end of a connection.
+   *
+   * @param {any} stream
+   * @param {boolean} isTls
+   * @param {boolean} isMortal
+   */
+  const talk = async (stream, isTls, isMortal) => {
+    const speech = new Speech(random, isMortal);
+    const listener = new Listener();
+    const isSlow = random(4) === 0;
+    let hasBrokenOff = false;
+    /** @type {unknown} */
+    let error = null;
+    const hearing = createTask(function* () {
+      for (;;) {
+        const bytes = yield* stream.read();
+        if (bytes.length === 0) return;
+        listener.take(bytes);
+        // TLS has no half that ends by itself.
+        if (isTls && listener.isComplete) return;
+        if (isSlow) yield* sleep(random(10));
+      }
+    });
+    // Read below, unless something else came first.
+    hearing.catch(() => undefined);
+    try {
+      stream.write(speech.header);
+      while (!speech.isOver) {
+        stream.write(speech.next());
+        if (speech.breaksOff && random(4) === 0) break;
+        if (random(2) === 0) await stream.drain();
+      }
+      hasBrokenOff = speech.breaksOff;
+      if (hasBrokenOff && random(2) === 0) currentTask().cancel();
+      if (!hasBrokenOff && !isTls) stream.closeWrite();
+      if (!hasBrokenOff || random(2) === 0) await hearing;
+      if (!hasBrokenOff) await stream.close();
+    } catch (reason) {
+      error = reason;
+    } finally {
+      stream.abort();
+      hearing.cancel();
+    }
+    const found = isMortal || hasBrokenOff ? '' : listener.end(error);
+    if (found !== '') wrong.push(`at our end: ${found}`);
+  };
+  const talks = (/** @type {boolean} */ isTls) => (/** @type {any} */ stream) => talk(stream, isTls, false);
   await loop.runUntilComplete(async () => {
+    const socketPath = path.join(directory, 'talk');
     const servers = [
+      await listen(talks(false), { host: '127.0.0.1' }),
+      await listen(talks(false), { path: socketPath }),
+      await listen(talks(true), { host: '127.0.0.1', tls: makeCertificate(directory) }),
       await listen(quietly(echo), { host: '127.0.0.1' }),
       await listen(quietly(echoSteps), { path: path.join(directory, 'socket') }),
     ];
-    const targets = [{ host: '127.0.0.1', port: servers[0].port }, { path: path.join(directory, 'socket') }];
+    /** @type {any[]} */
+    const talkers = [
+      { host: '127.0.0.1', port: servers[0].port },
+      { path: socketPath },
+      { host: '127.0.0.1', port: servers[2].port, isTls: true },
+    ];
+    const targets = [{ host: '127.0.0.1', port: servers[3].port }, { path: path.join(directory, 'socket') }];
+    // Both ends are ours.
+    const talkToOurselves = async () => {
+      const { isTls = false, ...target } = talkers[random(talkers.length)];
+      const isMortal = random(2) === 0;
+      const task = loop.createTask(async () => {
+        const stream = await connect({ ...target, ...(isTls ? { tls: { rejectUnauthorized: false } } : {}) });
+        await talk(stream, isTls, isMortal);
+      });
+      if (isMortal) {
+        await sleep(random(20));
+        task.cancel();
+      }
+      await task.catch(() => undefined);
+    };
     // Cancelled while it connects, writes or reads.
     const cancelOne = async () => {
       const task = loop.createTask(async () => {
@@ -176,10 +306,10 @@ async function soak() {
     const round = async (/** @type {number} */ ms) => {
       const isOver = performance.now() + ms;
       const peers = [
-        startPeer({ targets, seed: random(1e9), ms }),
-        startPeer({ targets, seed: random(1e9), ms }, ms * 0.7),
+        startPeer({ targets, talkers, isMortal: false, seed: random(1e9), ms }),
+        startPeer({ targets, talkers, isMortal: true, seed: random(1e9), ms }, ms * 0.7),
       ];
-      while (performance.now() < isOver) await cancelOne();
+      while (performance.now() < isOver) await (random(2) === 0 ? cancelOne() : talkToOurselves());
       const [checked] = await loop.wrap(Promise.all(peers));
       return checked;
     };
@@ -188,16 +318,17 @@ async function soak() {
       /** @type {any} */ (globalThis).gc();
       const { tasks, sockets, references, timers } = loop.statistics();
       const descriptors = readdirSync('/proc/self/fd').length;
+      const { heapUsed, arrayBuffers } = process.memoryUsage();
       return {
         exact: JSON.stringify({ descriptors, tasks, sockets, references, timers }),
-        heap: process.memoryUsage().heapUsed,
+        heap: heapUsed,
+        slabs: arrayBuffers,
       };
     };
     const warmUp = await round(WARM_UP_MS);
     const before = await measure();
     let count = 0;
-    /** @type {string[]} */
-    const wrong = [...(warmUp?.wrong ?? ['the peer has failed'])];
+    wrong.push(...(warmUp?.wrong ?? ['the peer has failed']));
     do {
       const checked = await round(Math.max(1000, Math.min(10_000, endMs - performance.now())));
       count += checked?.count ?? 0;
@@ -205,10 +336,15 @@ async function soak() {
     } while (performance.now() < endMs && wrong.length === 0);
     if (values.break === 'descriptor') openSync('/dev/null', 'r');
     const after = await measure();
+    // Its number tells how many there were at once; it is closed with the loop.
+    const slot = loop._native.listen('127.0.0.1', 0, 0, 0, 1);
     checks.check(`${count} connections, no byte lost`, count > 0 && wrong.length === 0, wrong.join('\n'));
     checks.check(`as before: ${after.exact}`, after.exact === before.exact, before.exact);
+    checks.check(`the next slot is number ${slot}`, slot >= 0 && slot < SLOT_BOUND);
     const grown = after.heap - before.heap;
     checks.check(`the heap grew by ${grown} bytes`, grown < HEAP_BOUND_BYTES);
+    const slabs = after.slabs - before.slabs;
+    checks.check(`slabs and buffers grew by ${slabs} bytes`, slabs < SLAB_BOUND_BYTES);
     for (const server of servers) server.close();
     await delay(0);
   });
@@ -217,9 +353,31 @@ async function soak() {
   checks.end();
 }
 
+/** On every backend, one after the other. */
+async function soakAll() {
+  let [passed, failed] = [0, 0];
+  for (const env of BACKENDS) {
+    const seconds = String(Math.max(1, Number(values.seconds) / BACKENDS.length));
+    const args = ['--expose-gc', ME, '--seed', values.seed, '--break', values.break, '--seconds', seconds];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (text) => {
+      output += text;
+      process.stdout.write(text);
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    const counts = /(\d+) passed, (\d+) failed, 0 skipped\s*$/.exec(output);
+    passed += Number(counts?.[1] ?? 0);
+    failed += Number(counts?.[2] ?? 1);
+    if (code !== 0 && counts?.[2] === '0') failed++;
+  }
+  console.log(`${passed} passed, ${failed} failed, 0 skipped`);
+  process.exitCode = failed === 0 ? 0 : 1;
+}
+
 if (values.peer !== '') await peer();
 else if (typeof (/** @type {any} */ (globalThis).gc) === 'function') await soak();
-else {
-  const child = spawn(process.execPath, ['--expose-gc', ME, ...process.argv.slice(2)], { stdio: 'inherit' });
-  child.on('close', (code) => (process.exitCode = code ?? 1));
-}
+else await soakAll();
