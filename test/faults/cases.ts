@@ -115,7 +115,6 @@ export const cases: readonly FaultCase[] = [
   },
   { call: 'shutdown', operation: 'closeWrite', errors: ['ENOBUFS', 'ENOTCONN'] },
   { call: 'close', operation: 'close', errors: ['EINTR', 'EIO'] },
-  { call: 'fstat', operation: 'watch', errors: ['ENOMEM', 'EOVERFLOW'] },
   { call: 'epoll_ctl', operation: 'watch', errors: ['ENOMEM', 'ENOSPC'] },
   { call: 'clone3', operation: 'lookUp', errors: ['EAGAIN', 'ENOMEM'] },
   // Unix sockets
@@ -209,6 +208,7 @@ export const threadCases: readonly FaultCase[] = [
 /** On poll(2) and in a thread of its own. epoll tells of what is there only once, so EAGAIN can be put on here only. */
 export const pollCases: readonly FaultCase[] = [
   { call: 'poll', operation: 'echo', errors: ['EINTR', 'ENOMEM'], times: 3, inThreads: true },
+  { call: 'newfstatat', operation: 'watch', errors: ['ENOMEM', 'EOVERFLOW'] },
   { call: 'read', operation: 'wake', errors: ['EINTR'], times: 3 },
   { call: 'accept4', operation: 'accept', errors: ['EAGAIN'], times: 20 },
   { call: 'recvfrom', operation: 'receive', errors: ['EAGAIN'], times: 20 },

@@ -1,7 +1,7 @@
 // System calls of the engine that fail, by strace(1): what comes of each error, and that everything else goes on.
 import { execFileSync, spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -37,6 +37,7 @@ The calls go through, on every poller, but each moves only a byte of a stream, o
 
 const directory = mkdtempSync(path.join(tmpdir(), 'evloop-faults-'));
 const PIPE = path.join(directory, 'pipe');
+const LOG = path.join(directory, 'log');
 const PARTIAL = path.join(directory, 'partial.node');
 
 beforeAll(() => {
@@ -63,7 +64,7 @@ const ADDON = fileURLToPath(new URL('../../build/Release/evloop.node', import.me
 const CALLS_OF: Record<string, string> = {
   eventfd: 'eventfd2',
   fcntl64: 'fcntl',
-  fstat64: 'fstat',
+  fstat64: 'newfstatat',
   lseek64: 'lseek',
   pthread_create: 'clone3',
   recv: 'recvfrom',
@@ -111,7 +112,7 @@ class Victim {
   /** Makes calls fail until the function that it gives is called. */
   async trap({ call, times = 1, inThreads, ofPipe }: FaultCase, error: string): Promise<() => Promise<void>> {
     const injection = `inject=${call}:error=${error}:when=1..${String(times)}`;
-    const where = ['-o', '/dev/null', '-p', String(this.#child.pid)];
+    const where = ['-o', LOG, '-p', String(this.#child.pid)];
     if (inThreads) where.push('-f');
     if (ofPipe) where.push('-P', PIPE);
     const strace = spawn('strace', ['-e', `trace=${call}`, '-e', injection, ...where], {
@@ -142,6 +143,7 @@ async function outcomeOf(victim: Victim, one: FaultCase, error: string): Promise
   const release = await victim.trap(one, error);
   const outcome = await victim.tell<string>('begin');
   await release();
+  expect(readFileSync(LOG, 'utf8')).toContain('(INJECTED)');
   await expectHealth(victim, one.call);
   return outcome;
 }

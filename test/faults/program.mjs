@@ -275,7 +275,10 @@ const operations = {
   },
   async echo() {
     return {
-      begin: async () => ((await isHealthy()) ? 'all goes on' : 'nothing goes on'),
+      begin: async () => {
+        for (let i = 0; i < 5; i++) if (!(await isHealthy())) return 'nothing goes on';
+        return 'all goes on';
+      },
       end: async () => undefined,
     };
   },
