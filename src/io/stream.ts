@@ -12,6 +12,7 @@ import type { Carrier } from './carrier.js';
 import { Exactly, Line, Until, type Demand } from './demand.js';
 import { StreamDuplex, type DuplexOptions } from './duplex.js';
 import type { ConnectionInfo, ConnectionOwner, EndpointSink } from './endpoint.js';
+import { CloseLimit } from './close-limit.js';
 import type { BufferLimits } from './limits.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { FileSender, validateSendFile, type OpenFile, type SendFileOptions } from './send-file.js';
@@ -62,6 +63,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #lateWrites = 0;
   #isSendingFile = false;
   #closed: Once | null = null;
+  #closeLimit: CloseLimit | null = null;
   readonly #owner: ConnectionOwner | null;
 
   /** @internal */
@@ -508,14 +510,19 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   // Closing
 
   /**
-   * Closes after everything written is sent; unread bytes are dropped. Idempotent.
+   * Closes after everything written is sent; unread bytes are dropped. A peer that takes nothing for the time of option
+   * `closeTimeout` is reset. Idempotent.
    *
    * Suspends: never; what it returns does.
    *
    * @returns What {@link Stream.closed} gives.
    */
   close(): Awaitable<void> {
-    this.#endpoint.close();
+    const endpoint = this.#endpoint;
+    endpoint.close();
+    const { closeTimeoutMs } = this.#limits;
+    const isUnsent = endpoint.bufferedBytes > 0 && !endpoint.isClosed && !endpoint.loop.isClosed();
+    if (isUnsent && closeTimeoutMs < Infinity) this.#closeLimit ??= new CloseLimit(endpoint, closeTimeoutMs);
     this.#serveReader();
     return this.closed;
   }
@@ -689,6 +696,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   /** @internal */
   onClosed(): void {
+    this.#closeLimit?.end();
     this.#serveReader();
     if (this.#drainers !== null || this.#flushers !== null) this.#failWriters();
     this.#closed?.happen();

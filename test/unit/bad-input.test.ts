@@ -724,6 +724,7 @@ const bufferOptions = {
   limit: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5] },
   highWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
   lowWaterMark: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5] },
+  closeTimeout: { types: noOptionalNumbers, ranges: [NaN, -1] },
 };
 const tcpOptions = {
   ...bufferOptions,
