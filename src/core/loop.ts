@@ -136,7 +136,7 @@ export class LoopCore implements BatchOwner {
     this.#native = { backend, host: pickHost(options.host, backend) };
     this.#clock = options.clock ?? null;
 
-    this._rings = new Rings({ flush: () => this.#flush(), requestTurn: () => this.#requestTurn() });
+    this._rings = new Rings({ flush: () => this._flush(), requestTurn: () => this.#requestTurn() });
     this.#control = this._rings.control;
     this._rings.doubles[abi.CTL_F64_BUDGET_MS] = budgetMs;
     this.#batch = new Batch(this, this._rings, {
@@ -413,7 +413,8 @@ export class LoopCore implements BatchOwner {
     if (control[abi.CTL_IN_HOST] === 0 && control[abi.CTL_WAKE_REQUESTED] === 0) this.#requestTurn();
   }
 
-  #flush(): void {
+  /** Native does now what was submitted. @internal */
+  _flush(): void {
     this.#wheel.settle();
     this._native.flush();
   }

@@ -215,6 +215,8 @@ export abstract class ServerHandle extends AsyncIdentity implements CompletionTa
     if (this.#status === 0) {
       this._removeFile();
       this.#submit(abi.OP_CLOSE, 0);
+      // Whoever connects or listens there next finds it closed.
+      this._loop._flush();
       if (this.#isReferenced) this._loop._reference(-1);
     }
     if (typeof callback === 'function') {

@@ -34,6 +34,22 @@ describe('a process ends', () => {
   });
 });
 
+describe('a server that was closed', () => {
+  it('leaves its port at once, and refuses connections', async () => {
+    const lines = await runBoth(`
+      const server = net.createServer().listen(0, '127.0.0.1', () => {
+        const { port } = server.address();
+        server.close();
+        const next = net.createServer().listen(port, '127.0.0.1', () => {
+          next.close(() => {
+            net.connect(port, '127.0.0.1').on('connect', () => print('connected')).on('error', (error) => print(error.code));
+          });
+        });
+      });`);
+    expect(lines).toEqual(['ECONNREFUSED']);
+  });
+});
+
 describe('a handle', () => {
   it('that was closed refuses writes with EBADF', async () => {
     const lines = await runBoth(`
