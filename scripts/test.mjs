@@ -170,6 +170,7 @@ const suites = [
   { name: 'prebuilds, checked', isFull: true, start: counted('node', ['scripts/prebuild-check.mjs']) },
   { name: 'package', isFull: true, start: counted('node', ['scripts/pack-check.mjs']) },
   { name: 'other Node versions', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
+  { name: 'packages', isFull: true, start: counted('node', ['scripts/packages.mjs']) },
   { name: 'speed', isFull: true, start: step('node', ['bench/run.mjs', '--check']) },
 ];
 

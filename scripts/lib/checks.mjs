@@ -5,6 +5,7 @@ import process from 'node:process';
 export class Checks {
   #passed = 0;
   #failed = 0;
+  #skipped = 0;
 
   /**
    * @param {string} what
@@ -22,8 +23,17 @@ export class Checks {
     return isTrue;
   }
 
+  /**
+   * @param {string} what
+   * @param {string} reason
+   */
+  skip(what, reason) {
+    console.log(`skip ${what}: ${reason}`);
+    this.#skipped++;
+  }
+
   end() {
-    console.log(`${this.#passed} passed, ${this.#failed} failed, 0 skipped`);
+    console.log(`${this.#passed} passed, ${this.#failed} failed, ${this.#skipped} skipped`);
     process.exitCode = this.#failed === 0 && this.#passed > 0 ? 0 : 1;
   }
 }

@@ -1,11 +1,9 @@
 // Clients of other packages, over connections of ours, against the servers that they are for.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import type net from 'node:net';
+import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { AbstractConnector, Redis } from 'ioredis';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
@@ -13,93 +11,19 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket, WebSocketServer } from 'ws';
 import type { EventLoop } from '../../src/event-loop.js';
 import { nodeConnection } from '../../src/io/open.js';
+import {
+  DatabaseServer,
+  freePort,
+  HOST,
+  programPath,
+  START_TIMEOUT_MS,
+  startPostgres,
+  startRedis,
+} from '../support/database-server.mjs';
 import { withEventLoop } from '../support/net.js';
 
-const HOST = '127.0.0.1';
 const LARGE_BYTES = 3_000_000;
 const QUERIES = 200;
-const START_TIMEOUT_MS = 30_000;
-
-/** The path of a program, or null; Debian keeps those of PostgreSQL in a directory for each version. */
-function programPath(name: string): string | null {
-  const postgres = '/usr/lib/postgresql';
-  const versions = existsSync(postgres)
-    ? readdirSync(postgres).map((version) => join(postgres, version, 'bin'))
-    : [];
-  const places = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', ...versions];
-  return places.map((place) => join(place, name)).find((path) => existsSync(path)) ?? null;
-}
-
-/** The words that run a command as a user; PostgreSQL refuses to be run by root. */
-function asUser(user: string): string[] {
-  return process.getuid!() === 0
-    ? ['setpriv', `--reuid=${user}`, `--regid=${user}`, '--init-groups', '--']
-    : [];
-}
-
-async function freePort(): Promise<number> {
-  const server = net.createServer().listen(0, HOST);
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const socket = net.connect(port, HOST);
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
-}
-
-/** A server in a directory of its own. */
-class DatabaseServer {
-  readonly directory: string;
-  port = 0;
-  #child: ChildProcess | null = null;
-
-  constructor(name: string, user: string | null) {
-    this.directory = mkdtempSync(join(tmpdir(), `evloop-${name}-`));
-    if (user !== null && process.getuid!() === 0) execFileSync('chown', [user, this.directory]);
-  }
-
-  prepare(command: readonly string[]): void {
-    execFileSync(command[0]!, command.slice(1), { stdio: 'ignore', cwd: this.directory });
-  }
-
-  async start(command: (port: number) => readonly string[]): Promise<void> {
-    this.port = await freePort();
-    const [program, ...args] = command(this.port);
-    const child = spawn(program!, args, { stdio: 'ignore', cwd: this.directory });
-    this.#child = child;
-    const deadline = performance.now() + START_TIMEOUT_MS;
-    while (!(await isListening(this.port))) {
-      if (performance.now() > deadline || child.exitCode !== null) {
-        throw new Error(`${program!} does not start`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-
-  async kill(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
-  }
-
-  async remove(): Promise<void> {
-    await this.kill('SIGKILL');
-    rmSync(this.directory, { recursive: true, force: true });
-  }
-}
 
 /** Every connection of `body` has ended when it has. */
 async function withClients(body: (loop: EventLoop) => Promise<void>): Promise<void> {
@@ -116,87 +40,70 @@ async function withClients(body: (loop: EventLoop) => Promise<void>): Promise<vo
 const manyNumbers = Array.from({ length: QUERIES }, (_, n) => n);
 const large = randomBytes(LARGE_BYTES / 2).toString('hex');
 
-const postgres = programPath('postgres');
-
-describe.skipIf(postgres === null)('pg over our connections (needs the Debian package postgresql)', () => {
-  let server: DatabaseServer;
-  const settings = (): pg.ClientConfig => ({
-    host: HOST,
-    port: server.port,
-    user: 'postgres',
-    database: 'postgres',
-    stream: () => nodeConnection(),
-  });
-  const open = async (): Promise<pg.Client> => {
-    const client = new pg.Client(settings());
-    await client.connect();
-    return client;
-  };
-
-  beforeAll(async () => {
-    server = new DatabaseServer('postgres', 'postgres');
-    const data = join(server.directory, 'data');
-    const user = asUser('postgres');
-    server.prepare([...user, programPath('initdb')!, '-D', data, '-A', 'trust', '-U', 'postgres', '-N']);
-    await server.start((port) => [
-      ...user,
-      postgres!,
-      '-D',
-      data,
-      '-p',
-      String(port),
-      '-h',
-      HOST,
-      '-k',
-      data,
-      '-F',
-    ]);
-  }, START_TIMEOUT_MS);
-
-  afterAll(async () => {
-    await server.kill('SIGQUIT');
-    await server.remove();
-  });
-
-  test('queries, megabytes both ways, errors and a clean end', async () => {
-    await withClients(async () => {
-      const client = await open();
-      expect((await client.query('SELECT $1::int + 1 AS sum', [41])).rows).toEqual([{ sum: 42 }]);
-      const { rows } = await client.query<{ back: string; length: number }>(
-        'SELECT $1::text AS back, length($1::text) AS length',
-        [large],
-      );
-      expect(rows[0]!.length).toBe(large.length);
-      expect(rows[0]!.back === large).toBe(true);
-      const pool = new pg.Pool({ ...settings(), max: 10 });
-      const answers = await Promise.all(
-        manyNumbers.map(
-          async (n) => (await pool.query<{ n: number }>('SELECT $1::int AS n', [n])).rows[0]!.n,
-        ),
-      );
-      await pool.end();
-      expect(answers).toEqual(manyNumbers);
-      await expect(client.query('SELECT nonsense')).rejects.toThrow('nonsense');
-      await client.end();
+describe.skipIf(programPath('postgres') === null)(
+  'pg over our connections (needs the Debian package postgresql)',
+  () => {
+    let server: DatabaseServer;
+    const settings = (): pg.ClientConfig => ({
+      host: HOST,
+      port: server.port,
+      user: 'postgres',
+      database: 'postgres',
+      stream: () => nodeConnection(),
     });
-  });
+    const open = async (): Promise<pg.Client> => {
+      const client = new pg.Client(settings());
+      await client.connect();
+      return client;
+    };
 
-  test('a server that is killed ends what waits for it', async () => {
-    await withClients(async () => {
-      const client = await open();
-      const told = new Promise<Error>((resolve) => client.on('error', resolve));
-      const refused = expect(client.query('SELECT pg_sleep(60)')).rejects.toThrow();
+    beforeAll(async () => {
+      server = (await startPostgres())!;
+    }, START_TIMEOUT_MS);
+
+    afterAll(async () => {
       await server.kill('SIGQUIT');
-      await refused;
-      expect(await told).toBeInstanceOf(Error);
-      await expect(open()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await server.remove();
     });
-  });
-});
 
-const redisServer = programPath('redis-server');
+    test('queries, megabytes both ways, errors and a clean end', async () => {
+      await withClients(async () => {
+        const client = await open();
+        expect((await client.query('SELECT $1::int + 1 AS sum', [41])).rows).toEqual([{ sum: 42 }]);
+        const { rows } = await client.query<{ back: string; length: number }>(
+          'SELECT $1::text AS back, length($1::text) AS length',
+          [large],
+        );
+        expect(rows[0]!.length).toBe(large.length);
+        expect(rows[0]!.back === large).toBe(true);
+        const pool = new pg.Pool({ ...settings(), max: 10 });
+        const answers = await Promise.all(
+          manyNumbers.map(
+            async (n) => (await pool.query<{ n: number }>('SELECT $1::int AS n', [n])).rows[0]!.n,
+          ),
+        );
+        await pool.end();
+        expect(answers).toEqual(manyNumbers);
+        await expect(client.query('SELECT nonsense')).rejects.toThrow('nonsense');
+        await client.end();
+      });
+    });
 
-describe.skipIf(redisServer === null)(
+    test('a server that is killed ends what waits for it', async () => {
+      await withClients(async () => {
+        const client = await open();
+        const told = new Promise<Error>((resolve) => client.on('error', resolve));
+        const refused = expect(client.query('SELECT pg_sleep(60)')).rejects.toThrow();
+        await server.kill('SIGQUIT');
+        await refused;
+        expect(await told).toBeInstanceOf(Error);
+        await expect(open()).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      });
+    });
+  },
+);
+
+describe.skipIf(programPath('redis-server') === null)(
   'ioredis over our connections (needs the Debian package redis-server)',
   () => {
     let server: DatabaseServer;
@@ -214,8 +121,7 @@ describe.skipIf(redisServer === null)(
     const open = (): Redis => new Redis({ Connector, retryStrategy: () => null, maxRetriesPerRequest: 0 });
 
     beforeAll(async () => {
-      server = new DatabaseServer('redis', null);
-      await server.start((port) => [redisServer!, '--port', String(port), '--bind', HOST, '--save', '']);
+      server = (await startRedis())!;
     }, START_TIMEOUT_MS);
 
     afterAll(async () => {
