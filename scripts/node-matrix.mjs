@@ -1,21 +1,41 @@
-// Runs the smoke test on other Node versions with the addon that this Node's headers gave, on every
-// backend and host.
+// Runs the smoke test on other versions of Node, on Bun and on Deno, with the addon that this Node's headers
+// gave: on every backend and host, where a runtime has both hosts.
 //
-// The versions come from npm as packages that hold the plain node binary; they are installed into
-// build/node-matrix and kept. Exit code 1 when a check failed.
+// Exit code 1 when a check failed.
 import { BACKENDS } from './lib/backends.mjs';
 import { Checks } from './lib/checks.mjs';
 import { OTHER_MAJORS, installNode } from './lib/other-nodes.mjs';
 import { run } from './lib/run.mjs';
+import { bunBinary, denoBinary } from './lib/runtimes.mjs';
+
+const SMOKE = 'test/smoke.mjs';
+const onThread = BACKENDS.filter(({ EVLOOP_HOST }) => EVLOOP_HOST === 'thread');
+
+/** @type {{ name: string, install: () => Promise<string | null>, args: string[], backends: Record<string, string>[] }[]} */
+const runtimes = [
+  ...OTHER_MAJORS.map((major) => ({
+    name: `Node ${major}`,
+    install: () => installNode(major),
+    args: [SMOKE],
+    backends: BACKENDS,
+  })),
+  // Without EVLOOP_HOST they have to find out themselves that theirs is the thread.
+  { name: 'Bun', install: bunBinary, args: [SMOKE], backends: [{ EVLOOP_BACKEND: 'epoll' }, ...onThread] },
+  {
+    name: 'Deno',
+    install: denoBinary,
+    args: ['run', '--allow-all', SMOKE],
+    backends: [{ EVLOOP_BACKEND: 'epoll' }, ...onThread],
+  },
+];
 
 const checks = new Checks();
-
-for (const major of OTHER_MAJORS) {
-  const binary = await installNode(major);
-  if (!checks.check(`Node ${major} is installed`, binary !== null) || binary === null) continue;
-  for (const env of BACKENDS) {
-    const result = await run(binary, ['test/smoke.mjs'], { env, isQuiet: true, timeoutMs: 60_000 });
-    checks.check(`smoke test on Node ${major}, ${env.EVLOOP_BACKEND}, ${env.EVLOOP_HOST}`, result.code === 0);
+for (const { name, install, args, backends } of runtimes) {
+  const binary = await install();
+  if (!checks.check(`${name} is installed`, binary !== null) || binary === null) continue;
+  for (const env of backends) {
+    const result = await run(binary, args, { env, isQuiet: true, timeoutMs: 60_000 });
+    checks.check(`smoke test on ${name}, ${Object.values(env).join(', ')}`, result.code === 0);
   }
 }
 checks.end();

@@ -168,8 +168,9 @@ const suites = [
   { name: 'instructions', isFull: true, start: counted('node', ['scripts/check-instructions.mjs']) },
   { name: 'prebuilds', isFull: true, start: step('node', ['scripts/prebuild.mjs']) },
   { name: 'prebuilds, checked', isFull: true, start: counted('node', ['scripts/prebuild-check.mjs']) },
+  { name: 'other platforms', isFull: true, start: counted('node', ['scripts/platforms-check.mjs']) },
   { name: 'package', isFull: true, start: counted('node', ['scripts/pack-check.mjs']) },
-  { name: 'other Node versions', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
+  { name: 'other runtimes', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
   { name: 'packages', isFull: true, start: counted('node', ['scripts/packages.mjs']) },
   { name: 'speed', isFull: true, start: step('node', ['bench/run.mjs', '--check']) },
 ];

@@ -58,10 +58,10 @@ async function timers() {
   const loop = EventLoop.running();
   /** @type {number[]} */
   const order = [];
-  loop.callLater(10, (/** @type {number} */ value) => order.push(value), 2);
-  loop.callLater(5, (/** @type {number} */ value) => order.push(value), 1);
-  loop.callLater(7, () => order.push(-1)).cancel();
   const started = loop.time();
+  loop.callAt(started + 10, (/** @type {number} */ value) => order.push(value), 2);
+  loop.callAt(started + 5, (/** @type {number} */ value) => order.push(value), 1);
+  loop.callLater(7, () => order.push(-1)).cancel();
   await sleep(20);
   assert.ok(loop.time() - started >= 20, 'a timer was early');
   assert.deepEqual(order, [1, 2]);

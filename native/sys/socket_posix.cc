@@ -137,8 +137,8 @@ int32_t BindLocal(int fd, int family, const AddressText& from) {
   // One port may serve several connections, as long as they lead to different peers.
   int32_t status = SetOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 #ifdef IP_BIND_ADDRESS_NO_PORT
-  // Likewise the port that connect() picks (ip(7)).
-  if (status == 0 && from.port == 0) status = SetOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+  // Likewise the port that connect() picks (ip(7)); Linux before 4.2 and emulators cannot.
+  if (from.port == 0) SetOption(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
 #endif
   if (status != 0) return status;
   return bind(fd, address.pointer(), address.size) == 0 ? 0 : -errno;

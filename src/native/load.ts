@@ -1,22 +1,71 @@
 // Finds and loads the addon: a prebuild of the package, or what a checkout built.
+import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import path from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import nodeGypBuild from 'node-gyp-build';
 import type { Binding } from './binding.js';
 
-const require = createRequire(import.meta.url);
-const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
+// A program that was bundled as CommonJS has no address of its modules.
+const here = (import.meta.url as string | undefined) ?? pathToFileURL(process.execPath).href;
+const require = createRequire(here);
+
+/** Where prebuilds/ or build/ may be: as the user says, in the package, beside what a bundler made of it. */
+function directories(): string[] {
+  const named = process.env['EVLOOP_PREBUILD'];
+  if (named !== undefined && named !== '') return [path.resolve(named)];
+  return ['../..', '.'].map((relative) => fileURLToPath(new URL(relative, here)));
+}
+
+/** What fits this process best, then what may fit: only Alpine is known for musl beforehand. */
+function candidates(): string[] {
+  const found = directories().flatMap((directory) => {
+    const prebuilds = path.join(directory, 'prebuilds', `${process.platform}-${process.arch}`);
+    const others = existsSync(prebuilds)
+      ? readdirSync(prebuilds).filter((name) => name.endsWith('.node'))
+      : [];
+    return [...fitting(directory), ...others.map((name) => path.join(prebuilds, name))];
+  });
+  return [...new Set(found)];
+}
+
+function fitting(directory: string): string[] {
+  try {
+    return [nodeGypBuild.path(directory)];
+  } catch {
+    return [];
+  }
+}
 
 function load(): Binding {
-  const nodeGypBuild = require('node-gyp-build') as (directory: string) => Binding;
-  try {
-    return nodeGypBuild(packageRoot);
-  } catch (cause) {
-    const error = new Error(
-      `evloop has no native addon for ${process.platform}-${process.arch} here; looked in ${packageRoot}`,
-      { cause },
-    );
-    throw Object.assign(error, { code: 'ERR_NATIVE_ADDON_MISSING' });
+  const tried: string[] = [];
+  const causes: unknown[] = [];
+  for (const file of candidates()) {
+    try {
+      return require(file) as Binding;
+    } catch (cause) {
+      tried.push(`${file}: ${cause instanceof Error ? cause.message : String(cause)}`);
+      causes.push(cause);
+    }
   }
+  throw Object.assign(new Error(describe(tried), { cause: causes[0] }), { code: 'ERR_NATIVE_ADDON_MISSING' });
+}
+
+function describe(tried: string[]): string {
+  const files = tried.length > 0 ? tried : directories().map((directory) => `${directory}: no addon for it`);
+  return [
+    `evloop has no native addon for ${process.platform}-${process.arch}${libc()} here. Tried:`,
+    ...files.map((line) => `  ${line}`),
+    'Prebuilt are Linux (glibc 2.17 or later, musl) and macOS (11 or later), each for x64 and arm64. Elsewhere:',
+    'compile a checkout of evloop by `npm ci`. In a bundle: copy prebuilds/ of the package beside it. In both',
+    'cases EVLOOP_PREBUILD may name the directory that holds build/ or prebuilds/.',
+  ].join('\n');
+}
+
+function libc(): string {
+  if (process.platform !== 'linux') return '';
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } };
+  return header.glibcVersionRuntime === undefined ? ' (musl)' : ` (glibc ${header.glibcVersionRuntime})`;
 }
 
 /** The addon, loaded once per thread. */
