@@ -38,20 +38,37 @@ function has<K extends string>(
   return methods.every((name) => typeof (value as Record<string, unknown>)[name] === 'function');
 }
 
+/** @throws TypeError `ERR_INVALID_ARG_TYPE` - `app` is nothing that can be served. @internal */
+export function validateServable(app: unknown): asserts app is Servable {
+  if (typeof app === 'function') return;
+  const isKnown =
+    typeof app === 'object' &&
+    app !== null &&
+    (isServer(app) || isFastify(app) || has(app, 'callback') || has(app, 'fetch'));
+  if (isKnown) return;
+  throw invalidArgType('app', 'an http.Server, or an application of Express, Fastify, Koa or Hono', app);
+}
+
+function isServer(app: object): app is http.Server {
+  return has(app, 'listen', 'close', 'getConnections');
+}
+
+function isFastify(app: object): app is FastifyApp {
+  return has(app, 'ready', 'close') && 'server' in app;
+}
+
 /**
  * The server of an application.
  *
- * @throws TypeError `ERR_INVALID_ARG_TYPE` - `app` is nothing that can be served.
+ * @throws Error `ERR_MISSING_PACKAGE` - it needs a package that is not there.
  * @internal
  */
 export async function serverOf(app: Servable): Promise<Served> {
   if (typeof app === 'function') return serverOfListener(app);
-  if (typeof app !== 'object' || (app as object | null) === null) throw notServable(app);
-  if (has(app, 'listen', 'close', 'getConnections')) return { server: app as http.Server, end: nothingLeft };
-  if (has(app, 'ready', 'close') && 'server' in app) return serverOfFastify(app);
-  if (has(app, 'callback')) return serverOfListener(app.callback());
-  if (has(app, 'fetch')) return serverOfFetch(app);
-  throw notServable(app);
+  if (isServer(app)) return { server: app, end: nothingLeft };
+  if (isFastify(app)) return serverOfFastify(app);
+  if ('callback' in app) return serverOfListener(app.callback());
+  return serverOfFetch(app as FetchApp);
 }
 
 async function serverOfListener(listener: http.RequestListener): Promise<Served> {
@@ -82,8 +99,4 @@ async function loadAdaptor(): Promise<FetchAdaptor> {
     const message = `Serving an application that answers web requests needs the package ${name}: npm install ${name}`;
     throw Object.assign(new Error(message, { cause }), { code: 'ERR_MISSING_PACKAGE' });
   }
-}
-
-function notServable(app: unknown): TypeError {
-  return invalidArgType('app', 'an http.Server, or an application of Express, Fastify, Koa or Hono', app);
 }

@@ -12,7 +12,7 @@ import {
   validateString,
 } from '../base/validate.js';
 import { validateSignals } from '../signals.js';
-import { serverOf, type Servable, type Served } from './servable.js';
+import { serverOf, validateServable, type Servable, type Served } from './servable.js';
 
 /** How a service ends. */
 export interface ShutdownOptions {
@@ -162,7 +162,7 @@ export class Service implements AsyncDisposable {
    *
    * @param options - Instead of those the service was made with.
    * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an option is wrong.
-   * @source Envoy and Google front ends call the first phase lame duck.
+   * @source Kubernetes "Termination of Pods"; Google SRE book, chapter 20, "lame duck state".
    */
   shutdown(options: ShutdownOptions = {}): Promise<void> {
     validateShutdown(options);
@@ -207,7 +207,11 @@ export class Service implements AsyncDisposable {
     this.#goOn?.();
   }
 
-  /** As {@link Service.shutdown}, without the first phase. */
+  /**
+   * As {@link Service.shutdown}, without the first phase.
+   *
+   * Suspends: always.
+   */
   [Symbol.asyncDispose](): Promise<void> {
     return this.shutdown({ lameDuck: 0 });
   }
@@ -228,7 +232,7 @@ function closeAfter(response: http.ServerResponse): void {
  * @param options - Where and how.
  * @returns The service, once it listens.
  * @throws TypeError `ERR_INVALID_ARG_TYPE`, RangeError `ERR_OUT_OF_RANGE` - an argument is wrong.
- * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - the server listens already.
+ * @throws {@link InvalidStateError} (rejects) `ERR_INVALID_STATE` - the server listens already.
  * @throws Error (rejects) `EADDRINUSE` ... - the address cannot be listened on. `ERR_MISSING_PACKAGE` - see above.
  * @example
  * ```ts
@@ -237,9 +241,15 @@ function closeAfter(response: http.ServerResponse): void {
  * console.log(await response.text());
  * await service.shutdown({ lameDuck: 0 });
  * ```
+ * @source Node `http.Server.listen`; the three phases are those of a load balancer's back ends.
  */
-export async function serve(app: Servable, options: ServeOptions = {}): Promise<Service> {
+export function serve(app: Servable, options: ServeOptions = {}): Promise<Service> {
+  validateServable(app);
   validateServe(options);
+  return start(app, options);
+}
+
+async function start(app: Servable, options: ServeOptions): Promise<Service> {
   const served = await serverOf(app);
   const { server } = served;
   if (server.listening) throw new InvalidStateError('serve() was given a server that listens already');

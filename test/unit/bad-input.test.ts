@@ -18,6 +18,7 @@ import type {
   DatagramTransport,
   RemoteHandle,
   Server,
+  Service,
   Stream,
   TimerHandle,
   Transport,
@@ -45,6 +46,7 @@ interface Fixture {
   limit: Timeout;
   scope: CancelScope;
   errors: ExceptionGroup;
+  service: Service;
 }
 
 type Call = (fixture: Fixture, value: any) => unknown;
@@ -1014,6 +1016,23 @@ row(
 );
 
 // Functions with parameters that are right to take everything, and why.
+// Services of Node's servers
+
+row('serve', 'app', { types: [undefined, null, 5, 'text', {}, []] }, (_, value) => evloop.serve(value));
+options('serve', (_, value) => evloop.serve(nothing, value), {
+  host: { types: noOptionalStrings },
+  port: { types: noOptionalNumbers, ranges: [NaN, -1, 1.5, 65536] },
+  path: { types: noOptionalStrings },
+  backlog: { types: noOptionalNumbers, ranges: [NaN, 0, 1.5, 65536] },
+  drain: { types: noOptionalNumbers, ranges: [NaN, -1, Infinity] },
+  lameDuck: { types: noOptionalNumbers, ranges: [NaN, -1, Infinity] },
+  signals: { types: [null, 5, 'SIGTERM', [5]], ranges: [['SIGKILL'], ['SIGNONE']] },
+});
+options('Service.shutdown', ({ service }, value) => service.shutdown(value), {
+  drain: { types: noOptionalNumbers, ranges: [NaN, -1, Infinity] },
+  lameDuck: { types: noOptionalNumbers, ranges: [NaN, -1, Infinity] },
+});
+
 const takesEverything: Record<string, string> = {
   CancelledError: 'the reason is whatever somebody passed to cancel()',
   LoopClosedError: 'as Error does',
@@ -1040,6 +1059,7 @@ const takesEverything: Record<string, string> = {
   Handle: 'abstract; its subclasses are of the library',
   TimerHandle: 'made by callLater() and callAt()',
   Server: 'made by listen() and createServer()',
+  Service: 'made by serve()',
   RawSockets: 'made by loop.sock',
   Stream: 'made by connect() and listen()',
   Transport: 'made by createConnection() and createServer()',
@@ -1114,6 +1134,7 @@ beforeAll(async () => {
     socket,
     datagrams,
     protocolServer,
+    service: await evloop.serve(nothing, { host: '127.0.0.1', signals: [] }),
   };
 });
 

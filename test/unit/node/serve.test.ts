@@ -152,19 +152,10 @@ describe('the end', () => {
   });
 });
 
-test.each([
-  [{ port: -1 }, 'ERR_OUT_OF_RANGE'],
-  [{ port: '80' }, 'ERR_INVALID_ARG_TYPE'],
-  [{ host: 1 }, 'ERR_INVALID_ARG_TYPE'],
-  [{ path: '/x', port: 1 }, 'ERR_INVALID_ARG_TYPE'],
-  [{ backlog: 0 }, 'ERR_OUT_OF_RANGE'],
-  [{ drain: -1 }, 'ERR_OUT_OF_RANGE'],
-  [{ lameDuck: NaN }, 'ERR_OUT_OF_RANGE'],
-  [{ signals: 'SIGTERM' }, 'ERR_INVALID_ARG_TYPE'],
-])('serve(app, %o) is refused', async (options, code) => {
-  await expect(serve(hello, options as never)).rejects.toMatchObject({ code });
-});
-
-test.each([undefined, null, 1, {}])('serve(%o) is refused', async (app) => {
-  await expect(serve(app as never)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
-});
+// Everything else that is refused stands in test/unit/bad-input.test.ts.
+test.each([[{ path: '/x', port: 1 }, 'ERR_INVALID_ARG_TYPE']])(
+  'serve(app, %o) is refused',
+  async (options, code) => {
+    expect(() => serve(hello, options as never)).toThrow(expect.objectContaining({ code }));
+  },
+);
