@@ -258,7 +258,7 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
    */
   _writeNow(data: string | Uint8Array, encoding: string): boolean {
     const endpoint = this._endpoint;
-    if (endpoint === null || endpoint.error !== null || endpoint.isBacklogged) return false;
+    if (endpoint === null || this.#isClosed || endpoint.error !== null || endpoint.isBacklogged) return false;
     if (data.length > SMALL_WRITE_UNITS) return false;
     if (typeof data !== 'string') this.bytesWritten += endpoint.write(data);
     else if (encoding === 'latin1') this.bytesWritten += endpoint.writeLatin1(data);
