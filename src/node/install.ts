@@ -1,4 +1,5 @@
 // Gives Node's own sockets and servers handles of the loop, in the two places where they get theirs.
+import { createRequire } from 'node:module';
 import net from 'node:net';
 import { faceLoop } from './face-loop.js';
 import {
@@ -25,6 +26,8 @@ const ANY_IPV6 = '::';
 const ANY_IPV4 = '0.0.0.0';
 // Node marks servers on a path so.
 const NO_PORT = -1;
+
+const require = createRequire(import.meta.url);
 
 let isInstalled = false;
 
@@ -86,6 +89,15 @@ function isSecure(object: object): boolean {
   return 'setSecureContext' in object || (object as { encrypted?: boolean }).encrypted === true;
 }
 
+// In a cluster, the primary process listens for its workers, and hands handles of Node to them. Such a server is
+// known by its listener, which is a function of Node's that fails: it has no connections of its own.
+function isForWorkers(server: net.Server): boolean {
+  const [listener] = server.listeners('connection');
+  if (listener?.name !== 'fail') return false;
+  const { workers = {} } = require('node:cluster') as { workers?: object };
+  return Object.keys(workers).length > 0;
+}
+
 function listening(original: AnyMethod): AnyMethod {
   return function (this: unknown, ...args: unknown[]) {
     const server = this as NodeServer;
@@ -97,7 +109,7 @@ function listening(original: AnyMethod): AnyMethod {
       unknown,
       number,
     ];
-    if (hasHandle(server) || typeof fd === 'number' || isSecure(server)) {
+    if (hasHandle(server) || typeof fd === 'number' || isSecure(server) || isForWorkers(server)) {
       return original.apply(this, args);
     }
     const opened = openServer(address, port, type, backlog || DEFAULT_BACKLOG, flags | 0);
