@@ -102,6 +102,7 @@ enum MailboxWord : uint32_t {
   MAIL_TAIL = 2,      // producers: records below it are valid.
   MAIL_NOTIFIED = 3,  // 1 since somebody woke the loop, until it looks.
   MAIL_CLOSED = 4,    // consumer: 1 once nobody will look any more.
+  MAIL_WAITING = 5,   // producers: how many wait for room; more when one was terminated meanwhile.
 };
 constexpr uint32_t kMailboxHeaderWords = 8;
 constexpr uint32_t kMailboxRecordWords = 2;

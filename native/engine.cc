@@ -531,20 +531,32 @@ void Engine::Poll(uint32_t max_events) {
     memory_.control[CTL_EVENTS] += static_cast<uint32_t>(count);
     for (int32_t i = 0; i < count; i++) HandleEvent(events[i]);
   }
+  if (is_waker_detached_ && waker_.IsPending()) TakeNotification();
   if (!active_.empty()) PerformInput();
   if (!failures_.empty()) DeliverFailures();
   if (!reports_.empty() || notify_pending_) DeliverReports();
   if (!closed_.empty()) DeliverClosed();
 }
 
+int Engine::DetachWaker() {
+  poller_->Remove(waker_.Descriptor());
+  waker_.BeLevelTriggered();
+  is_waker_detached_ = true;
+  return waker_.Descriptor();
+}
+
+void Engine::TakeNotification() {
+  waker_.Drain();
+  memory_.control[CTL_NOTIFIED]++;
+  notify_pending_ = !completions_.Push(CQ_NOTIFY, 0, 0, 0);
+}
+
 void Engine::HandleEvent(const Event& event) {
   if (event.token == kWakerToken) {
     // An eventfd is always writable, which is no news.
     if ((event.ready & READY_READ) == 0) return;
-    waker_.Drain();
+    TakeNotification();
     poller_->Arm(waker_.Descriptor(), kWakerToken, READY_READ);
-    memory_.control[CTL_NOTIFIED]++;
-    notify_pending_ = !completions_.Push(CQ_NOTIFY, 0, 0, 0);
     return;
   }
   if (Watches::IsToken(event.token)) return HandleWatched(event);

@@ -143,6 +143,10 @@ class Engine {
 
   // Any thread, until Close().
   void Notify() { waker_.Notify(); }
+  // The poller tells of notifications no longer: whoever watches the descriptor that this answers,
+  // level by level, calls TakeNotification() when it is readable. Poll() looks for them by itself.
+  int DetachWaker();
+  void TakeNotification();
 
  private:
   int32_t Adopt(int fd, SocketRole role, const InternetAddress& peer, Socket** adopted);
@@ -219,7 +223,8 @@ class Engine {
   Fifo<uint32_t> closed_;          // Slots whose CQ_CLOSED waits to be delivered.
   std::vector<uint32_t> expired_;  // Slots whose CQ_CLOSED is in the completion ring.
   uint32_t open_sockets_ = 0;
-  double drain_ms_ = 0;          // The time of this drain; 0 until somebody wants to know.
+  double drain_ms_ = 0;  // The time of this drain; 0 until somebody wants to know.
+  bool is_waker_detached_ = false;
   bool notify_pending_ = false;  // CQ_NOTIFY waits for room in the completion ring.
 };
 

@@ -43,7 +43,14 @@ void Host::EndRound() {
   if (now - left_ms_ > kEmptyRoundMs) others_until_ms_ = now + kOthersMs;
 }
 
-void Host::RunTurns() {
+void Host::RunNotified() {
+  // Left where it is meanwhile.
+  if (!is_started_ || is_running_) return;
+  engine_->TakeNotification();
+  RunTurns(false);
+}
+
+void Host::RunTurns(bool polls) {
   // A callback that spins the runtime's loop must not re-enter the batch it is part of.
   if (!is_started_ || is_running_) return;
   uint32_t* control = engine_->control();
@@ -60,7 +67,8 @@ void Host::RunTurns() {
     // Like asyncio's, a batch is run to its end before anything new is taken from the kernel: what
     // JS has not looked at yet cannot slow a peer down.
     if (control[CTL_TURN_RESULT] == TURN_DONE || control[CTL_READY] == 0) {
-      engine_->Poll(max_events);
+      if (polls) engine_->Poll(max_events);
+      polls = true;
       engine_->Expire(now);
     }
     if (!engine_->HasCompletions() && control[CTL_READY] == 0) break;

@@ -38,7 +38,10 @@ class Host {
 
  protected:
   // Turns until nothing is ready or the budget is spent.
-  void RunTurns();
+  void RunTurns() { RunTurns(true); }
+  // The same because of a notification alone, so that the first turn need not poll; what is ready
+  // besides, the runtime's loop has seen as well.
+  void RunNotified();
   // Tells the runtime when to call RunTurns() next.
   virtual void Rearm() = 0;
   // Whether leaving a turn drains microtasks, so that a batch can go on in the same stay.
@@ -56,6 +59,9 @@ class Host {
   // The end of the last stay, and until when the runtime's other work counts as busy; ms.
   double left_ms_ = 0;
   double others_until_ms_ = 0;
+
+ private:
+  void RunTurns(bool polls);
 };
 
 // Answers null when the runtime lacks what the host needs.

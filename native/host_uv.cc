@@ -1,6 +1,7 @@
 // The uv host: a guest inside libuv, without a thread or a hop.
 //
 // - uv_poll watches our poller's descriptor: something became ready.
+// - another uv_poll watches the waker's: as a part of the poller it would be told a level later.
 // - uv_timer holds the wheel's next deadline.
 // - uv_prepare runs right before libuv would block: it picks up what callbacks outside of our
 //   turns submitted, and sees how long they took.
@@ -95,38 +96,19 @@ class UvHost : public Host {
     const int fd = engine_->poller()->Descriptor();
     // A poller without a descriptor (poll(2)) cannot be nested.
     if (fd < 0) return -ENOTSUP;
-    for (const int type : {kPoll, kPrepare, kIdle, kTimer}) {
-      uv_handle_t* handle = calloc(1, uv_.handle_size(type));
-      if (handle == nullptr) return -ENOMEM;
-      const int status = Init(type, handle, fd);
-      if (status != 0) {
-        free(handle);
-        return status;
-      }
-      uv_.handle_set_data(handle, this);
-      uv_.unref(handle);
-      open_handles_++;
-      switch (type) {
-        case kPoll:
-          poll_ = handle;
-          break;
-        case kPrepare:
-          prepare_ = handle;
-          break;
-        case kIdle:
-          idle_ = handle;
-          break;
-        default:
-          timer_ = handle;
-      }
-    }
-    return 0;
+    int status = OpenHandle(kPoll, &poll_, fd);
+    if (status == 0) status = OpenHandle(kPoll, &waker_, engine_->DetachWaker());
+    if (status == 0) status = OpenHandle(kPrepare, &prepare_);
+    if (status == 0) status = OpenHandle(kIdle, &idle_);
+    if (status == 0) status = OpenHandle(kTimer, &timer_);
+    return status;
   }
 
   void Wake() override {
     if (!is_watching_ && is_started_) {
       is_watching_ = true;
       uv_.poll_start(poll_, kReadable, OnPoll);
+      uv_.poll_start(waker_, kReadable, OnNotified);
       uv_.prepare_start(prepare_, OnTurn);
     }
     // Held until the turn has run: only then is it known what keeps the process.
@@ -139,7 +121,7 @@ class UvHost : public Host {
     closed_ = closed;
     closed_data_ = data;
     if (open_handles_ == 0) return closed(data);
-    for (uv_handle_t* handle : {poll_, prepare_, idle_, timer_}) {
+    for (uv_handle_t* handle : {poll_, waker_, prepare_, idle_, timer_}) {
       if (handle != nullptr) uv_.close(handle, OnClose);
     }
   }
@@ -155,6 +137,22 @@ class UvHost : public Host {
   }
 
  private:
+  // The handle is unreferenced; `opened` stays null when it fails.
+  int OpenHandle(int type, uv_handle_t** opened, int fd = -1) {
+    uv_handle_t* handle = calloc(1, uv_.handle_size(type));
+    if (handle == nullptr) return -ENOMEM;
+    const int status = Init(type, handle, fd);
+    if (status != 0) {
+      free(handle);
+      return status;
+    }
+    uv_.handle_set_data(handle, this);
+    uv_.unref(handle);
+    open_handles_++;
+    *opened = handle;
+    return 0;
+  }
+
   int Init(int type, uv_handle_t* handle, int fd) {
     switch (type) {
       case kPoll:
@@ -176,6 +174,7 @@ class UvHost : public Host {
     if (!is_watching_) return;
     is_watching_ = false;
     uv_.poll_stop(poll_);
+    uv_.poll_stop(waker_);
     uv_.prepare_stop(prepare_);
   }
 
@@ -216,6 +215,9 @@ class UvHost : public Host {
   static void OnPoll(uv_handle_t* handle, int /*status*/, int /*events*/) {
     Self(handle)->RunTurns();
   }
+  static void OnNotified(uv_handle_t* handle, int /*status*/, int /*events*/) {
+    Self(handle)->RunNotified();
+  }
   static void OnTurn(uv_handle_t* handle) {
     UvHost* host = Self(handle);
     host->EndRound();
@@ -243,6 +245,7 @@ class UvHost : public Host {
   const Uv& uv_;
   uv_loop_t* const loop_;
   uv_handle_t* poll_ = nullptr;
+  uv_handle_t* waker_ = nullptr;
   uv_handle_t* prepare_ = nullptr;
   uv_handle_t* idle_ = nullptr;
   uv_handle_t* timer_ = nullptr;

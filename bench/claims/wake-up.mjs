@@ -6,7 +6,8 @@ import { percentile } from '../lib/statistics.mjs';
 
 /** @typedef {{ count: number }} Work */
 
-const WARM_UP = 500;
+// Without pauses. Fewer would be measured while the engine compiles what runs, at a moment of its choice.
+const WARM_UP = 20_000;
 const PAUSE_MS = 0.3;
 
 /**
@@ -18,7 +19,7 @@ function measure({ count }, remote, subscribe) {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const sentAt = new BigInt64Array(new SharedArrayBuffer(8));
   const worker = new Worker(new URL('../programs/waker.mjs', import.meta.url), {
-    workerData: { words, sentAt, count: WARM_UP + count, pauseMs: PAUSE_MS, remote },
+    workerData: { words, sentAt, warmUp: WARM_UP, count, pauseMs: PAUSE_MS, remote },
   });
   /** @type {number[]} */
   const latencies = [];

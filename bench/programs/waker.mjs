@@ -6,11 +6,12 @@ import { parentPort, workerData } from 'node:worker_threads';
  * @typedef {object} WakerData
  * @property {Int32Array} words word 0: wake-ups the main thread has seen; word 1: never changes
  * @property {BigInt64Array} sentAt word 0: nanoseconds of process.hrtime
+ * @property {number} warmUp wake-ups without a pause, which come first
  * @property {number} count
  * @property {number} pauseMs for the main thread to fall asleep
  * @property {import('evloop').RemoteHandle | null} remote null: through the message port
  */
-const { words, sentAt, count, pauseMs, remote: handle } = /** @type {WakerData} */ (workerData);
+const { words, sentAt, warmUp, count, pauseMs, remote: handle } = /** @type {WakerData} */ (workerData);
 
 /** @type {() => void} */
 let wake = () => parentPort?.postMessage(0);
@@ -20,9 +21,9 @@ if (handle !== null) {
   wake = () => remote.post('wake');
 }
 
-for (let seen = 0; seen < count; seen++) {
+for (let seen = 0; seen < warmUp + count; seen++) {
   Atomics.wait(words, 0, seen - 1);
-  Atomics.wait(words, 1, 0, pauseMs);
+  if (seen >= warmUp) Atomics.wait(words, 1, 0, pauseMs);
   sentAt[0] = process.hrtime.bigint();
   wake();
 }

@@ -31,6 +31,9 @@ class Waker {
   // Idempotent. The owner sees to it that no Notify() runs at the same time or later.
   void Close();
 
+  // From now on it is watched by something that is not edge-triggered. Before the first Notify().
+  void BeLevelTriggered() { edge_triggered_ = false; }
+
   // Watch it for reading; -1 while closed.
   int Descriptor() const { return fd_; }
 
@@ -39,6 +42,8 @@ class Waker {
 
   // Loop's thread, before it looks for work.
   void Drain();
+  // Loop's thread: whether there is something to drain, without a system call.
+  bool IsPending() const { return pending_.load(std::memory_order_relaxed); }
 
  private:
   int fd_ = -1;                       // eventfd, kqueue or read end of a pipe; owned.

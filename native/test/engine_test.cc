@@ -1,5 +1,7 @@
 #include "engine.h"
 
+#include <unistd.h>
+
 #include <cerrno>
 #include <limits>
 #include <vector>
@@ -53,6 +55,23 @@ TEST_CASE("engine: bytes outside of the send slab fail their socket, once") {
     REQUIRE(outcomes.size() == 1);
     CHECK(outcomes[0].kind == CQ_SEND);
     CHECK(outcomes[0].result == -EFAULT);
+    CHECK(Turn(&fake).empty());
+  }
+}
+
+TEST_CASE("engine: a detached waker is not readable once its notification was taken") {
+  EngineOnFake fake(TakeAll);
+  const int descriptor = fake.engine.DetachWaker();
+  for (int round = 0; round < 2; ++round) {
+    fake.engine.Notify();
+    fake.engine.Notify();
+    // Whoever watches the descriptor takes it, or else the next poll.
+    if (round == 0) fake.engine.TakeNotification();
+    const std::vector<Outcome> outcomes = Turn(&fake);
+    REQUIRE(outcomes.size() == 1);
+    CHECK(outcomes[0].kind == CQ_NOTIFY);
+    uint64_t count = 0;
+    CHECK(read(descriptor, &count, sizeof count) == -1);
     CHECK(Turn(&fake).empty());
   }
 }

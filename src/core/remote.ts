@@ -85,7 +85,8 @@ class Mailbox {
       Atomics.store(words, abi.MAIL_HEAD, head);
       onCall(functionId, payload);
     }
-    Atomics.notify(words, abi.MAIL_HEAD);
+    // Looking for waiters is dear.
+    if (Atomics.load(words, abi.MAIL_WAITING) !== 0) Atomics.notify(words, abi.MAIL_HEAD);
   }
 
   #word(position: number): number {
@@ -251,7 +252,8 @@ export class LoopRemote {
    */
   post(name: string, ...args: unknown[]): void {
     const id = this.#idOf(name);
-    const payload = args.length === 0 ? null : serialize(args);
+    if (args.length === 0) return this.#send(id, null);
+    const payload = serialize(args);
     this.#checkSize('args', payload);
     this.#send(id, payload);
   }
@@ -309,15 +311,15 @@ export class LoopRemote {
   }
 
   #idOf(name: string): number {
-    validateString('name', name);
     const id = this.#ids.get(name);
-    if (id === undefined) throw outOfRange('name', `one of ${[...this.#ids.keys()].join(', ')}`, name);
-    return id;
+    if (id !== undefined) return id;
+    validateString('name', name);
+    throw outOfRange('name', `one of ${[...this.#ids.keys()].join(', ')}`, name);
   }
 
-  #checkSize(name: string, payload: Buffer | null): void {
+  #checkSize(name: string, payload: Buffer): void {
     const capacityBytes = this.#words.byteLength - HEADER_BYTES;
-    if (payload !== null && payload.length + abi.MAILBOX_RECORD_WORDS * 4 > capacityBytes) {
+    if (payload.length + abi.MAILBOX_RECORD_WORDS * 4 > capacityBytes) {
       throw outOfRange(name, `less than ${String(capacityBytes)} bytes when serialized`, payload.length);
     }
   }
@@ -338,7 +340,9 @@ export class LoopRemote {
         'The mailbox is full, and the loop of this thread cannot empty it meanwhile',
       );
     }
+    Atomics.add(words, abi.MAIL_WAITING, 1);
     const answer = Atomics.wait(words, abi.MAIL_HEAD, head, WAIT_MS);
+    Atomics.sub(words, abi.MAIL_WAITING, 1);
     if (answer === 'timed-out' && !binding.notify(this.#handle.notifierId)) this.#giveUp();
     return false;
   }

@@ -143,6 +143,8 @@ export const enum abi {
   MAIL_NOTIFIED = 3,
   /** Consumer: 1 once nobody will look any more. */
   MAIL_CLOSED = 4,
+  /** Producers: how many wait for room; more when one was terminated meanwhile. */
+  MAIL_WAITING = 5,
   MAILBOX_HEADER_WORDS = 8,
   MAILBOX_RECORD_WORDS = 2,
   /** The size of a record without payload. */
