@@ -167,6 +167,28 @@ export function isTaskContextFree(): boolean {
   return hasFrames;
 }
 
+// What every resource has. Nothing else of a resource is known here.
+const idSymbols = Object.getOwnPropertySymbols(new AsyncResource('EVLOOP_PROBE')).filter((symbol) =>
+  ['async_id_symbol', 'trigger_async_id_symbol'].includes(symbol.description ?? ''),
+);
+const [idSymbol, triggerSymbol] = idSymbols;
+
+/**
+ * Whether entering `context` makes no difference to anybody: it holds no value of a storage. Up to Node 22 these are
+ * properties of the resource; later, snapshots share what holds them, and there is nothing to gain.
+ *
+ * @internal
+ */
+export function isContextEmpty(context: ContextSnapshot): boolean {
+  if (hasFrames) return false;
+  const keys = Reflect.ownKeys(context);
+  for (let i = 0; i < keys.length; i++) {
+    const key = keys[i] as symbol;
+    if (key !== idSymbol && key !== triggerSymbol && (context as Framed)[key] !== undefined) return false;
+  }
+  return true;
+}
+
 type Framed = ContextSnapshot & Record<symbol, object | undefined>;
 
 function makeSnapshot(): ContextSnapshot {

@@ -82,40 +82,56 @@ export abstract class AwaitLink extends Handle {
   }
 }
 
-/** The wake-up of one await of an async function. @internal */
+/** The wake-up of one await of an async function, by the native half of the future. @internal */
 export class Await extends AwaitLink {
   readonly future: AwaitedFuture;
-  // Both null where the native half of the future is awaited.
-  readonly #resolve: Resolve | null;
-  readonly #reject: Resolve | null;
 
-  constructor(future: AwaitedFuture, resolve: Resolve | null, reject: Resolve | null) {
+  constructor(future: AwaitedFuture) {
     super(KIND_ASYNC_STEP, null);
     this.future = future;
-    this.#resolve = resolve;
-    this.#reject = reject;
   }
 
   _run(): void {
     const future = this.future;
     const task = this.linkedTask;
     this.unlink();
-    if (task !== null && isCancelDue(task, this.frame)) {
-      // The outcome came, but the cancellation goes first; the outcome is lost.
-      const error = takeCancellation(task, future);
-      if (this.#reject !== null) return this.#reject(error);
-      future._half = Half.SPENT;
-      rejectHalf(future, error);
-    } else if (this.#resolve === null || this.#reject === null) {
-      settleHalf(future);
-    } else if (future._state === State.FULFILLED) {
-      this.#resolve(future._value);
-    } else {
-      this.#reject(future._readError());
-    }
+    // The outcome came, but the cancellation goes first; the outcome is lost.
+    if (task !== null && isCancelDue(task, this.frame)) this._reject(takeCancellation(task, future));
+    else this._settle();
+  }
+
+  protected _settle(): void {
+    settleHalf(this.future);
+  }
+
+  protected _reject(error: unknown): void {
+    this.future._half = Half.SPENT;
+    rejectHalf(this.future, error);
   }
 
   _describe(): string {
     return `await of ${this.future._describe()}`;
+  }
+}
+
+/** The same in the way of any thenable, by the functions that the engine passed. @internal */
+export class ThenableAwait extends Await {
+  readonly #resolve: Resolve;
+  readonly #reject: Resolve;
+
+  constructor(future: AwaitedFuture, resolve: Resolve, reject: Resolve) {
+    super(future);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  protected override _settle(): void {
+    const future = this.future;
+    if (future._state === State.FULFILLED) this.#resolve(future._value);
+    else this.#reject(future._readError());
+  }
+
+  protected override _reject(error: unknown): void {
+    this.#reject(error);
   }
 }

@@ -11,7 +11,7 @@ import { validateFunction, validateObject } from '../base/validate.js';
 import { pickContext, type ContextSnapshot } from '../core/context.js';
 import { KIND_CALLBACK, type Handle } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
-import { Await, waitingFrame, waitingTask, type AwaitingTask } from './await.js';
+import { Await, ThenableAwait, waitingFrame, waitingTask, type AwaitingTask } from './await.js';
 import type { Awaitable } from './awaitable.js';
 import { cancelInFrame, isCancelDue, takeCancellation } from './cancellation.js';
 import { originOf, recordAwait, recordOrigin } from './debug-sites.js';
@@ -78,10 +78,13 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
    */
   constructor(loop: LoopCore) {
     super(keepResolve);
-    const resolve = resolveLast;
+    // From what it sees assigned here the engine tells how much fits into the object itself: then all of it does.
+    this._loop = loop;
+    this._half = Half.UNTOUCHED;
+    this._resolve = resolveLast;
     // It holds the promise, that is this future.
     resolveLast = ignore;
-    beFuture(this, loop, resolve);
+    beFuture(this, loop);
   }
 
   // State
@@ -425,7 +428,8 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
 
   /** Registers that `task` awaits this future, by the native half when there are no functions. @internal */
   _beginAwait(task: AwaitingTask | null, resolve: Resolve | null, reject: Resolve | null): void {
-    const wait = new Await(this, resolve, reject);
+    const wait =
+      resolve === null || reject === null ? new Await(this) : new ThenableAwait(this, resolve, reject);
     const frame = task === null ? null : waitingFrame(task);
     // Before the handle is there: a pause is over as soon as somebody waits for it.
     if (frame !== null) cancelInFrame(frame, this);
@@ -473,11 +477,11 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
 }
 
 /**
- * Gives an object what a future has. One without a native half is awaited as any thenable.
+ * Gives an object what every future has.
  *
  * @internal
  */
-export function beFuture<T>(future: Future<T>, loop: LoopCore, resolve: Resolve | null): void {
+export function beFuture<T>(future: Future<T>, loop: LoopCore): void {
   validateLoop(loop);
   const fields = future as { -readonly [K in keyof Future<T>]: Future<T>[K] };
   fields._loop = loop;
@@ -486,9 +490,19 @@ export function beFuture<T>(future: Future<T>, loop: LoopCore, resolve: Resolve 
   fields._first = null;
   fields._rest = null;
   fields._note = null;
-  fields._half = resolve === null ? Half.SPENT : Half.UNTOUCHED;
-  fields._resolve = resolve ?? ignore;
   if (loop.debug) recordOrigin(future);
+}
+
+/**
+ * Makes a class one of futures without a native half, which are awaited as any thenable. Its constructor calls
+ * `beFuture()`; `extends` would make the promise.
+ *
+ * @internal
+ */
+export function beFutureClass(type: { readonly prototype: object }): void {
+  Object.setPrototypeOf(type, Future);
+  Object.setPrototypeOf(type.prototype, Future.prototype);
+  Object.assign(type.prototype, { _half: Half.SPENT, _resolve: ignore });
 }
 
 /** @throws TypeError `ERR_INVALID_ARG_TYPE` @internal */

@@ -2,21 +2,20 @@
 import type { LoopCore } from '../core/loop.js';
 import type { Awaitable } from './awaitable.js';
 import { isSteppingGenerator } from './current.js';
-import { beFuture, Future } from './future.js';
+import { beFuture, beFutureClass, Future } from './future.js';
 
 /** A future without the promise that others are to the engine; awaited as any thenable. @internal */
 // eslint-disable-next-line @typescript-eslint/no-unsafe-declaration-merging -- see below
 export class StepFuture<T> {
   constructor(loop: LoopCore) {
-    beFuture(this as unknown as Future<T>, loop, null);
+    beFuture(this as unknown as Future<T>, loop);
   }
 }
 
 // As in task.ts: `extends` would make the promise.
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface StepFuture<T> extends Future<T> {}
-Object.setPrototypeOf(StepFuture, Future);
-Object.setPrototypeOf(StepFuture.prototype, Future.prototype);
+beFutureClass(StepFuture);
 
 /** A new pending future, of the make that suits whoever asks for it. @internal */
 export function pendingFuture<T>(loop: LoopCore): Future<T> {

@@ -11,7 +11,13 @@
 import { inspect } from 'node:util';
 import { CancelledError, FatalError, InvalidStateError, isCancelled, TimeoutError } from '../base/errors.js';
 import { validateString } from '../base/validate.js';
-import { captureContext, contextAfterRun, makeTaskContext, type ContextSnapshot } from '../core/context.js';
+import {
+  captureContext,
+  contextAfterRun,
+  isContextEmpty,
+  makeTaskContext,
+  type ContextSnapshot,
+} from '../core/context.js';
 import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
@@ -41,7 +47,7 @@ import {
   type GeneratorCoroutine,
 } from './coroutine.js';
 import { cancellingFrame, enterMembers, leaveMembers, type Frame } from './frame.js';
-import { beFuture, Future } from './future.js';
+import { beFuture, beFutureClass, Future } from './future.js';
 import { badResult, badYield } from './mistakes.js';
 import type { Linked } from './registry.js';
 import { roomOf, type TaskRoom } from './room.js';
@@ -50,7 +56,14 @@ import { StepHandle } from './step-handle.js';
 import { beforeStart, takeAwaited, type Suspension } from './suspension.js';
 import { forgetDelivery, noteValue, noteWait } from './swallowed.js';
 import { validateTaskOptions, type TaskOptions } from './task-options.js';
-import { keepTracking, runTracked, stopUnneededTracking, runUntracked, undelivered } from './tracking.js';
+import {
+  keepTracking,
+  runTracked,
+  stopUnneededTracking,
+  runUntracked,
+  trackedTask,
+  undelivered,
+} from './tracking.js';
 import { describeWaits, waitsFor } from './waits.js';
 
 /**
@@ -135,7 +148,7 @@ export class Task<T> implements Linked<Task<unknown>> {
    * @param options - As for `createTask()`.
    */
   constructor(loop: LoopCore, coroutine: Coroutine<T>, options?: TaskOptions) {
-    beFuture(this, loop, null);
+    beFuture(this, loop);
     validateCoroutine(coroutine);
     if (options !== undefined) validateTaskOptions(options);
     const isFunction = typeof coroutine === 'function';
@@ -352,11 +365,12 @@ export class Task<T> implements Linked<Task<unknown>> {
 
   // Runs the first step now, as if it came from the ready queue.
   _startEagerly(): void {
-    const context = this._context;
+    const handle = this._handle;
+    const { context } = handle;
     if (context === null) return runUntracked(() => this._step());
     context.runInAsyncScope(() => {
       this._step();
-      this._handle.context = contextAfterRun(context);
+      handle.context = contextAfterRun(context);
     });
   }
 
@@ -466,17 +480,17 @@ export class Task<T> implements Linked<Task<unknown>> {
       this._waiting = waiting;
       if (isGeneratorKnown) this._drive(result as GeneratorCoroutine<T>);
       else this._driveUntracked(result as GeneratorCoroutine<T>);
-    } else if (isThenable(result)) this._follow(result as PromiseLike<T>);
+    } else if (isThenable(result)) this._begun(result as PromiseLike<T>);
     else this._fail(badResult(this, result));
   }
 
   _callFunction(isGeneratorKnown: boolean): unknown {
-    const coroutine = this._function as (signal: AbortSignal | undefined, task: this) => unknown;
+    const coroutine = this._function as Call['coroutine'];
     this._function = null;
     const signal = coroutine.length > 0 ? this.signal : undefined;
     if (isGeneratorKnown) return coroutine(signal, this);
     this._isTracked = true;
-    return runTracked(this, coroutine, signal);
+    return runTracked(this, beginFunction, { coroutine, signal });
   }
 
   _drive(generator: GeneratorCoroutine<T>): void {
@@ -493,19 +507,14 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._drive(toBuiltInGenerator(generator));
   }
 
-  // Ends when the promise of the async function does.
-  _follow(result: PromiseLike<T>): void {
+  // The async function goes on by itself, and the task ends when its promise does.
+  _begun(result: PromiseLike<T>): void {
     keepTracking();
+    const context = this._context;
+    if (context === null || isContextEmpty(context)) this._handle = goesOnByItself;
     // Another awaitable is what the task waits for; the promise of an async function is not.
-    if (result instanceof Promise && !(result instanceof Future)) this._followPromise(result as Promise<T>);
-    else runTracked(this, (value: PromiseLike<T>) => this._followPromise(Promise.resolve(value)), result);
-  }
-
-  _followPromise(promise: Promise<T>): void {
-    promise.then(
-      (value) => this._finish(value),
-      (error: unknown) => this._fail(error),
-    );
+    if (isNativePromise(result)) return;
+    runTracked(this, (value: PromiseLike<T>) => endWith(Promise.resolve(value)), result);
   }
 
   // Ending
@@ -559,10 +568,44 @@ export class Task<T> implements Linked<Task<unknown>> {
   }
 }
 
+interface Call {
+  coroutine: (signal: AbortSignal | undefined, task: unknown) => unknown;
+  signal: AbortSignal | undefined;
+}
+
+// The handle of every task whose async function has begun in no context of its own: nothing steps it any more.
+const goesOnByItself = new StepHandle(KIND_ASYNC_STEP, null, {
+  _step: () => undefined,
+  _describe: () => 'an async function',
+});
+
+function beginFunction({ coroutine, signal }: Call, task: unknown): unknown {
+  const result = coroutine(signal, task);
+  if (isNativePromise(result)) endWith(result);
+  return result;
+}
+
+function isNativePromise(value: unknown): value is Promise<unknown> {
+  return value instanceof Promise && !(value instanceof Future);
+}
+
+// Called as code of a task, which ends with the outcome of `promise`. The two functions are the same for all tasks, and
+// find theirs as any code of it does.
+function endWith(promise: PromiseLike<unknown>): void {
+  promise.then(finishTracked, failTracked);
+}
+
+function finishTracked(value: unknown): void {
+  (trackedTask() as Task<unknown>)._finish(value);
+}
+
+function failTracked(error: unknown): void {
+  (trackedTask() as Task<unknown>)._fail(error);
+}
+
 // A task is a future without the promise that other futures are: most tasks are never awaited by an
 // async function, and it would be a third of a task's time and memory. What `extends` says is said
 // here, as a constructor that calls super() makes a promise.
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type
 export interface Task<T> extends Future<T> {}
-Object.setPrototypeOf(Task, Future);
-Object.setPrototypeOf(Task.prototype, Future.prototype);
+beFutureClass(Task);
