@@ -621,7 +621,9 @@ bool Engine::TellReadable(Socket* socket) {
 int32_t Engine::ReceiveInto(uint32_t index, uint32_t generation, uint8_t* into, size_t capacity) {
   Socket* socket = Find(index, generation);
   if (socket == nullptr) return -EBADF;
-  const int32_t received = ReceiveFrom(socket, into, capacity);
+  int32_t received = ReceiveFrom(socket, into, capacity);
+  // As in Receive(): what looks like the end is the rest of an error that a send took.
+  if (received == 0 && socket->has_failed) received = -EAGAIN;
   const bool is_short = received > 0 && static_cast<size_t>(received) < capacity;
   if (received == -EAGAIN || (is_short && !socket->has_rest)) WaitForInput(socket);
   return received;

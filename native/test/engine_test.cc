@@ -166,6 +166,17 @@ TEST_CASE("engine: an error that a send took is not told as the end") {
   CHECK(Turn(&fake).empty());
 }
 
+TEST_CASE("engine: nor is it when the caller receives into memory of its own") {
+  const auto reset = [](void*, size_t most) { return most == 64 ? -ECONNRESET : 0; };
+  EngineOnFake fake(reset);
+  const Connection connection = Connected(&fake);
+  uint8_t memory[16];
+  CHECK(fake.engine.ReceiveInto(connection.index, connection.generation, memory, 16) == 0);
+  fake.Submit(OP_SEND, connection.index, connection.generation, 0, 64);
+  REQUIRE(Turn(&fake).size() == 1);
+  CHECK(fake.engine.ReceiveInto(connection.index, connection.generation, memory, 16) == -EAGAIN);
+}
+
 TEST_CASE("engine: a watched descriptor is told of in each poll that finds it ready") {
   EngineOnFake fake(TakeAll);
   const int foreign = TheSystem().Open();
