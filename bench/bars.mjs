@@ -97,6 +97,14 @@ export const bars = [
     margin: MARGIN,
   })),
   {
+    table: 'tls/10x16k',
+    metric: 'cpu',
+    contender: 'evloop',
+    rival: 'node:tls over node:net',
+    limit: 1,
+    margin: WIDE_MARGIN / 1.5,
+  },
+  {
     table: 'task-switch/100',
     metric: 'cpuNs',
     contender: 'evloop generator tasks',
