@@ -305,6 +305,17 @@ napi_value Receive(napi_env env, napi_callback_info info) {
   return call.Int(call.instance->engine.ReceiveInto(call.Uint(0), call.Uint(1), into, size));
 }
 
+// free(bytes): their memory, which nothing else may use.
+napi_value Free(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  napi_value memory;
+  if (napi_get_typedarray_info(env, call.arguments[0], nullptr, nullptr, nullptr, &memory,
+                               nullptr) == napi_ok) {
+    napi_detach_arraybuffer(env, memory);
+  }
+  return nullptr;
+}
+
 // sendFile(index, generation, file, offset, count)
 napi_value SendFile(napi_env env, napi_callback_info info) {
   const Call call(env, info);
@@ -579,6 +590,7 @@ napi_value CreateLoop(napi_env env, napi_callback_info info) {
       {"connect", nullptr, Connect, nullptr, nullptr, nullptr, napi_default, raw},
       {"send", nullptr, Send, nullptr, nullptr, nullptr, napi_default, raw},
       {"receive", nullptr, Receive, nullptr, nullptr, nullptr, napi_default, raw},
+      {"free", nullptr, Free, nullptr, nullptr, nullptr, napi_default, raw},
       {"sendFile", nullptr, SendFile, nullptr, nullptr, nullptr, napi_default, raw},
       {"backlog", nullptr, Backlog, nullptr, nullptr, nullptr, napi_default, raw},
       {"setSlab", nullptr, SetSlab, nullptr, nullptr, nullptr, napi_default, raw},

@@ -29,6 +29,8 @@ export interface Carrier {
   /** Whether writes can still be taken. */
   readonly isWritable: boolean;
   write(data: Writable): void;
+  /** Writes bytes that nobody else has; where nothing of them has to wait, their memory is freed at once. */
+  writeOwned?(bytes: Uint8Array): void;
   /** Sends what waits only for the end of the turn. */
   flush(): void;
 

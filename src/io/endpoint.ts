@@ -70,6 +70,8 @@ export interface ConnectionInfo {
 const COPY_LIMIT_BYTES = 16384;
 // Queued small writes are joined up to this size before they are sent.
 const JOIN_LIMIT_BYTES = 65536;
+// Less is left to the collector: the call would cost more.
+const FREE_MINIMUM_BYTES = 4096;
 // UTF-8 needs at most three bytes for each UTF-16 unit.
 const UTF8_BYTES_PER_UNIT = 3;
 
@@ -191,6 +193,14 @@ export class Endpoint implements CompletionTarget {
     }
     const offset = this.#reserve(data.length * UTF8_BYTES_PER_UNIT);
     return this.#submitSend(offset, this.loop._rings.sendSlab.write(data, offset));
+  }
+
+  writeOwned(bytes: Uint8Array): void {
+    const { byteLength } = bytes;
+    this.#writeBytes(bytes, true);
+    if (byteLength < FREE_MINIMUM_BYTES || this.#queuedBytes > 0) return;
+    // Others may have parts of memory that is more than this.
+    if (byteLength === bytes.buffer.byteLength) this.loop._native.free(bytes);
   }
 
   /** As {@link Endpoint.write}, of a text in which each unit is a byte. */

@@ -119,10 +119,15 @@ export class TlsEndpoint implements Carrier, Handshake, WireOwner {
     this.#socket = socket;
     socket.on('error', (error: Error) => this.onTlsError(error));
     socket.on('close', () => this.#carrier.close());
-    // To Node a connection that was cut off ends as one that the peer has ended; only the order tells.
     const push = socket.push.bind(socket);
-    socket.push = (chunk: unknown, encoding?: BufferEncoding) => {
+    socket.push = (chunk: Buffer | null, encoding?: BufferEncoding) => {
+      // To Node a connection that was cut off ends as one that the peer has ended; only the order tells.
       if (chunk === null) this.#isEndNotified = !this.#isWireEnded;
+      else if (this.#isReceiving && this.#state === STATE_OPEN && socket.readableLength === 0) {
+        // Nobody needs the queue of a Readable unless something waits in it.
+        this.#sink.onData(chunk);
+        return true;
+      }
       return push(chunk, encoding);
     };
   }

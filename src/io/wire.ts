@@ -15,6 +15,9 @@ export interface WireOwner {
 // So much may be unsent before TLS has to wait.
 const HIGH_WATER_MARK_BYTES = 65536;
 
+// Where encrypted bytes arrive, of all connections: TLS copies them at once. Holds three of the longest records.
+const arrival = Buffer.allocUnsafeSlow(65536);
+
 /**
  * The queues of a Duplex would cost a tenth of all that TLS does, and are not needed: TLS starts no write before
  * the last one is through, and takes all that comes until it says stop. So bytes go straight through.
@@ -26,6 +29,7 @@ export class Wire extends Duplex implements EndpointSink {
   readonly #owner: WireOwner;
   // What tells TLS that its writes are through, while the carrier has no room.
   #waiting: Done[] = [];
+  #isFlowing = false;
 
   constructor(carrier: Carrier, owner: WireOwner) {
     super();
@@ -35,11 +39,18 @@ export class Wire extends Duplex implements EndpointSink {
   }
 
   override resume(): this {
-    this.#carrier.startReceiving();
+    this.#isFlowing = true;
+    this.#receive();
     return this;
   }
 
+  #receive(): void {
+    if (this.#carrier.awaitReadable === undefined) this.#carrier.startReceiving();
+    else this.#carrier.awaitReadable();
+  }
+
   override pause(): this {
+    this.#isFlowing = false;
     this.#carrier.stopReceiving();
     return this;
   }
@@ -54,7 +65,10 @@ export class Wire extends Duplex implements EndpointSink {
 
   override write(chunk: Buffer, done: unknown): boolean {
     const carrier = this.#carrier;
-    if (carrier.isWritable) carrier.write(chunk);
+    if (carrier.isWritable) {
+      if (carrier.writeOwned === undefined) carrier.write(chunk);
+      else carrier.writeOwned(chunk);
+    }
     if (carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) carrier.flush();
     if (carrier.bufferedBytes > HIGH_WATER_MARK_BYTES) this.#waiting.push(done as Done);
     else (done as Done)();
@@ -80,6 +94,13 @@ export class Wire extends Duplex implements EndpointSink {
       // Of a function among the options of TLS.
       this.#owner.onWireError(error as Error);
     }
+  }
+
+  onReadable(): void {
+    const size = this.#carrier.receiveInto!(arrival);
+    if (size === 0) return this.onEnd();
+    if (size > 0) this.onData(arrival.subarray(0, size));
+    if (this.#isFlowing) this.#receive();
   }
 
   onEnd(): void {

@@ -52,6 +52,8 @@ export interface NativeLoop {
   adopt(fd: number, adoption: number): number;
   /** Sends `bytes` from `offset` by reference; how many bytes were taken. */
   send(index: number, generation: number, bytes: Uint8Array, offset: number): number;
+  /** Frees the memory of `bytes`, all of which is theirs: nobody can look at them any more. */
+  free(bytes: Uint8Array): void;
   /** Receives into `bytes`: how many, 0 at the end, or -EAGAIN when there are none. */
   receive(index: number, generation: number, bytes: Uint8Array): number;
   /**
