@@ -12,7 +12,14 @@ import { monotonicMs } from './clock.js';
 import type { ContextSnapshot } from './context.js';
 import { captureContext, contextAfterRun, isContextTracked, isContextWritable } from './context.js';
 import { drainTicks } from './drain.js';
-import { KIND_ASYNC_STEP, KIND_CALLBACK, KIND_STEP, type Handle, type HandleKind } from './handle.js';
+import {
+  KIND_ASYNC_STEP,
+  KIND_CALLBACK,
+  KIND_STEP,
+  KIND_WAKE_UP,
+  type Handle,
+  type HandleKind,
+} from './handle.js';
 import type { SchedulingPolicy } from './policy.js';
 
 /** What a batch tells its loop, and asks it. @internal */
@@ -156,8 +163,12 @@ export class Batch {
       }
       left--;
       ranKind = handle.kind;
-      if (isTimed) this.#runTimed(handle);
-      else this.#run(handle);
+      if (isTimed) {
+        this.#runTimed(handle);
+      } else {
+        this.#run(handle);
+        if (ranKind === KIND_WAKE_UP) handle._release();
+      }
       const ran = this.#ranInStay + 1;
       this.#ranInStay = ran;
       if (left === 0) break;
@@ -165,10 +176,7 @@ export class Batch {
         this.#left = left;
         return abi.TURN_YIELD;
       }
-      if (
-        this.#isDrainedPerCallback &&
-        (ranKind === KIND_CALLBACK || (ranKind === KIND_ASYNC_STEP && !isFifo))
-      ) {
+      if (this.#isDrainedPerCallback && (ranKind === KIND_CALLBACK || (ranKind !== KIND_STEP && !isFifo))) {
         this.#left = left;
         if (!this.#drain()) return abi.TURN_DRAIN;
         ranKind = -1;
@@ -211,10 +219,13 @@ export class Batch {
   }
 
   #run(handle: Handle): void {
-    if (handle.context === null && isContextTracked()) handle.context = this.#ownContext();
+    const isWakeUp = handle.kind === KIND_WAKE_UP;
+    if (handle.context === null && !isWakeUp && isContextTracked()) handle.context = this.#ownContext();
     const { context } = handle;
     try {
-      if (context !== null) {
+      if (isWakeUp) {
+        handle._run();
+      } else if (context !== null) {
         context.runInAsyncScope(runHandle, undefined, handle, context);
       } else {
         handle._run();
@@ -235,7 +246,8 @@ export class Batch {
     const begin = monotonicMs();
     this.#run(handle);
     // The handle has only settled a promise: the step itself is the job that follows.
-    if (handle.kind === KIND_ASYNC_STEP && this.#isDrainedPerCallback) this.#drain();
+    const hasJobs = handle.kind === KIND_WAKE_UP || handle.kind === KIND_ASYNC_STEP;
+    if (hasJobs && this.#isDrainedPerCallback) this.#drain();
     const durationMs = monotonicMs() - begin;
     if (durationMs >= this.#owner.slowCallbackDuration) this.#owner._onSlowCallback(handle, durationMs);
   }

@@ -5,9 +5,12 @@ import type { ContextSnapshot } from './context.js';
 export const KIND_CALLBACK = 0;
 /** Steps of generator tasks: a run of them shares one drain. */
 export const KIND_STEP = 1;
-/** Steps of async-function tasks: they only settle promises, so a run of them shares one drain. */
+/** First steps of async-function tasks: a run of them shares one drain. */
 export const KIND_ASYNC_STEP = 2;
-export type HandleKind = typeof KIND_CALLBACK | typeof KIND_STEP | typeof KIND_ASYNC_STEP;
+/** Wake-ups of async functions: they only settle promises, so a run of them shares one drain and needs no context. */
+export const KIND_WAKE_UP = 3;
+export type HandleKind =
+  typeof KIND_CALLBACK | typeof KIND_STEP | typeof KIND_ASYNC_STEP | typeof KIND_WAKE_UP;
 
 /**
  * A unit of work in the ready queue; schedulers order them, the loop runs each at most once.
@@ -46,6 +49,11 @@ export abstract class Handle {
 
   /** Called by the loop, and only there. What it throws goes to the exception handler. @internal */
   abstract _run(): void;
+
+  /** It has run, and nobody looks at it any more. Only of wake-ups. @internal */
+  _release(): void {
+    // Most are made for one run.
+  }
 
   /** Names the work in messages. @internal */
   abstract _describe(): string;

@@ -2,7 +2,7 @@
 // must not cancel that of the others.
 import { Handle, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
-import type { AwaitingTask } from '../task/await.js';
+import { waitingFrame, type AwaitingTask } from '../task/await.js';
 import { State } from '../task/future-state.js';
 import type { Resolve } from '../task/native-half.js';
 import { StepFuture } from '../task/step-future.js';
@@ -46,8 +46,11 @@ export class Waiter<T = void, C = undefined> extends StepFuture<T> implements In
 
   // One that was woken before the engine came to look goes on in the next turn like all the others.
   override _awaitBy(task: AwaitingTask | null, resolve: Resolve, reject: Resolve): void {
-    if (this.done() && (task === null || task._loop === this._loop)) this._beginAwait(task, resolve, reject);
-    else super._awaitBy(task, resolve, reject);
+    if (this.done() && (task === null || task._loop === this._loop)) {
+      this._beginAwait(task, task === null ? null : waitingFrame(task), resolve, reject);
+    } else {
+      super._awaitBy(task, resolve, reject);
+    }
   }
 
   // The wait is given up, whether it was cancelled or not.

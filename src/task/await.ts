@@ -2,7 +2,7 @@
 //
 // An async function awaits several futures at once where it uses `Promise.all` and the like, so its
 // task has a list of these.
-import { Handle, KIND_ASYNC_STEP } from '../core/handle.js';
+import { Handle, KIND_WAKE_UP } from '../core/handle.js';
 import {
   cancelInFrame,
   cancelRequests,
@@ -15,30 +15,48 @@ import { State } from './future-state.js';
 import { Half, rejectHalf, settleHalf, type HalfNative, type Resolve } from './native-half.js';
 import type { Suspension } from './suspension.js';
 import { noteWait, type SwallowingTask } from './swallowed.js';
-import { trackedBranch, trackedTask } from './tracking.js';
+import { Branch, trackedPlace } from './tracking.js';
 
 /** What a task knows of the awaits of its async function. @internal */
 export interface AwaitingTask extends SwallowingTask {
   _firstAwait: AwaitLink | null;
+  /** The wake-up of its last await, for the next one. */
+  _spareWakeUp: Await | null;
   done(): boolean;
 }
 
 /** What an await needs of its future. @internal */
 export interface AwaitedFuture extends Suspension, HalfNative {
-  /** Registers that `task` awaits this future, by the native half when there are no functions. */
-  _beginAwait(task: AwaitingTask | null, resolve: Resolve | null, reject: Resolve | null): void;
+  /**
+   * Registers that code of `task` in `frame` awaits this future, by the native half when there are no functions.
+   */
+  _beginAwait(
+    task: AwaitingTask | null,
+    frame: Frame | null,
+    resolve: Resolve | null,
+    reject: Resolve | null,
+  ): void;
 }
 
 /** The task whose async function is awaiting right now. @internal */
 export function waitingTask(): AwaitingTask | null {
-  const task = trackedTask() as AwaitingTask | undefined;
-  return task === undefined || task.done() ? null : task;
+  return waitingTaskAt(trackedPlace());
 }
 
 /** What encloses the code of an async function of `task` that runs now. @internal */
 export function waitingFrame(task: AwaitingTask): Frame | null {
-  const branch = trackedBranch();
-  return branch === null ? task._frame : branch.frame;
+  return waitingFrameAt(trackedPlace(), task);
+}
+
+/** {@link waitingTask}, with the place of the code that runs now. @internal */
+export function waitingTaskAt(place: unknown): AwaitingTask | null {
+  const task = (place instanceof Branch ? place.task : place) as AwaitingTask | undefined;
+  return task === undefined || task.done() ? null : task;
+}
+
+/** {@link waitingFrame}, with the place of the code that runs now. @internal */
+export function waitingFrameAt(place: unknown, task: AwaitingTask): Frame | null {
+  return place instanceof Branch ? place.frame : task._frame;
 }
 
 /** One of the places at which a task waits in async functions. @internal */
@@ -82,13 +100,43 @@ export abstract class AwaitLink extends Handle {
   }
 }
 
-/** The wake-up of one await of an async function, by the native half of the future. @internal */
+/**
+ * The wake-up of one await of an async function, by the native half of the future. Its task uses it again for the
+ * next one, as making another takes 50 ns.
+ *
+ * @internal
+ */
 export class Await extends AwaitLink {
-  readonly future: AwaitedFuture;
+  #future: AwaitedFuture | null;
+  // Whose it is, where it is used again.
+  #task: AwaitingTask | null = null;
 
   constructor(future: AwaitedFuture) {
-    super(KIND_ASYNC_STEP, null);
-    this.future = future;
+    super(KIND_WAKE_UP, null);
+    this.#future = future;
+  }
+
+  /** For code of `task` that begins to await `future`. */
+  static of(task: AwaitingTask | null, future: AwaitedFuture): Await {
+    const spare = task === null ? null : task._spareWakeUp;
+    const wakeUp = spare ?? new Await(future);
+    wakeUp.#future = future;
+    wakeUp.#task = task;
+    if (task !== null) task._spareWakeUp = null;
+    return wakeUp;
+  }
+
+  // Asked for only until it is released.
+  get future(): AwaitedFuture {
+    return this.#future!;
+  }
+
+  override _release(): void {
+    const task = this.#task;
+    if (task === null || task.done()) return;
+    task._spareWakeUp = this;
+    // The task may wait for long before it awaits again.
+    this.#future = null;
   }
 
   _run(): void {
@@ -110,7 +158,7 @@ export class Await extends AwaitLink {
   }
 
   _describe(): string {
-    return `await of ${this.future._describe()}`;
+    return this.#future === null ? 'await' : `await of ${this.#future._describe()}`;
   }
 }
 

@@ -18,9 +18,10 @@ import { originOf, recordAwait, recordOrigin } from './debug-sites.js';
 import { DoneCallback } from './done-callback.js';
 import { State } from './future-state.js';
 import { HandleList } from './handle-list.js';
-import { awaitNatively, expectInspection, isResolvingFunction } from './native-await.js';
+import { awaitNatively, expectInspection, isResolvingFunction, moveMethodsBehind } from './native-await.js';
 import { Half, type Resolve } from './native-half.js';
 import { stopAt, waiting, type Waiter } from './suspension.js';
+import type { Frame } from './frame.js';
 import { forgetFailure, watchFailure, type FailureNote } from './unretrieved.js';
 
 // The engine's own promises, with what it hands to the executor of the one made last.
@@ -67,6 +68,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
   declare readonly _resolve: Resolve;
 
   static {
+    moveMethodsBehind(this.prototype);
     awaitNatively(this.prototype);
   }
 
@@ -415,7 +417,7 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
       if (mistake !== null) return reject(mistake);
     }
     if (this._state === State.PENDING) {
-      this._beginAwait(task, resolve, reject);
+      this._beginAwait(task, task === null ? null : waitingFrame(task), resolve, reject);
     } else if (task !== null && isCancelDue(task, waitingFrame(task))) {
       if (this._state !== State.FULFILLED) this._readError();
       reject(takeCancellation(task, this));
@@ -426,11 +428,15 @@ export class Future<T> extends NativePromise implements Awaitable<T> {
     }
   }
 
-  /** Registers that `task` awaits this future, by the native half when there are no functions. @internal */
-  _beginAwait(task: AwaitingTask | null, resolve: Resolve | null, reject: Resolve | null): void {
+  /** @internal */
+  _beginAwait(
+    task: AwaitingTask | null,
+    frame: Frame | null,
+    resolve: Resolve | null,
+    reject: Resolve | null,
+  ): void {
     const wait =
-      resolve === null || reject === null ? new Await(this) : new ThenableAwait(this, resolve, reject);
-    const frame = task === null ? null : waitingFrame(task);
+      resolve === null || reject === null ? Await.of(task, this) : new ThenableAwait(this, resolve, reject);
     // Before the handle is there: a pause is over as soon as somebody waits for it.
     if (frame !== null) cancelInFrame(frame, this);
     this._addHandle(wait);

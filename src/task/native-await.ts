@@ -3,11 +3,11 @@
 // The engine reads `constructor` of a promise it is about to await, synchronously: that is where a
 // wait begins. Getting anything else than Promise there makes it call `then` in a job of its own, as
 // for any thenable; that is the way for everything unusual.
-import { waitingTask, type AwaitedFuture } from './await.js';
+import { waitingFrameAt, waitingTaskAt, type AwaitedFuture } from './await.js';
 import { recordAwait } from './debug-sites.js';
 import { State } from './future-state.js';
 import { Half, settleHalf } from './native-half.js';
-import { undelivered } from './tracking.js';
+import { trackedPlace, undelivered } from './tracking.js';
 
 // What stands for `constructor` where the engine must not take a future for a promise of its own:
 // promise methods then make ordinary promises. A species on the class itself would make every
@@ -33,6 +33,20 @@ export function awaitNatively(prototype: object): void {
   Object.defineProperty(prototype, 'constructor', { get: readConstructor, configurable: true });
 }
 
+/**
+ * Moves the methods of a class to a prototype of their own behind this one. The engine has no cache when it looks for
+ * `constructor`: among 40 methods it takes 10 ns longer to find it than where it is alone. None of them may use
+ * `super`, which would find the method itself.
+ *
+ * @internal
+ */
+export function moveMethodsBehind(prototype: object): void {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(prototype);
+  const parent = Object.getPrototypeOf(prototype) as object;
+  Object.setPrototypeOf(prototype, Object.create(parent, methods) as object);
+  for (const name of Reflect.ownKeys(methods)) Reflect.deleteProperty(prototype, name);
+}
+
 // The engine is about to await a future, or somebody looks at it without need; then nothing is done
 // here that would be wrong.
 function readConstructor(this: AwaitedFuture): unknown {
@@ -45,11 +59,12 @@ function readConstructor(this: AwaitedFuture): unknown {
     return this._half === Half.SETTLED ? Promise : asThenable;
   }
   if (this._state !== State.PENDING || this._half !== Half.UNTOUCHED) return asThenable;
-  const task = waitingTask();
+  const place = trackedPlace();
+  const task = waitingTaskAt(place);
   if (task !== null && this._waitMistake(task) !== null) return asThenable;
   this._half = Half.AWAITED;
   if (this._loop.debug) recordAwait(this);
-  this._beginAwait(task, null, null);
+  this._beginAwait(task, task === null ? null : waitingFrameAt(place, task), null, null);
   return Promise;
 }
 

@@ -21,7 +21,7 @@ import {
 import { KIND_ASYNC_STEP, KIND_STEP } from '../core/handle.js';
 import type { LoopCore } from '../core/loop.js';
 import { cancelOnAbort, ignoreAbort, isAbortOf } from './abort.js';
-import type { AwaitLink } from './await.js';
+import type { Await, AwaitLink } from './await.js';
 import {
   abortSignal,
   breakCircle,
@@ -121,6 +121,8 @@ export class Task<T> implements Linked<Task<unknown>> {
   // What the async function awaits.
   /** @internal */
   declare _firstAwait: AwaitLink | null;
+  /** @internal */
+  declare _spareWakeUp: Await | null;
   // Whether code of async functions is part of it, which waits with promises.
   /** @internal */
   declare _isTracked: boolean;
@@ -162,6 +164,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._handle = new StepHandle(kind, context, this);
     this._waiting = options?.startOnCancel === true ? beforeStart(loop) : null;
     this._firstAwait = null;
+    this._spareWakeUp = null;
     this._isTracked = false;
     this._isOperating = false;
     this._frame = options?._frame ?? null;
@@ -559,6 +562,7 @@ export class Task<T> implements Linked<Task<unknown>> {
     this._function = null;
     this._waiting = null;
     while (this._firstAwait !== null) this._firstAwait.unlink();
+    this._spareWakeUp = null;
     if (this._frame !== null) {
       leaveMembers(this._frame, this);
       this._frame = null;

@@ -30,17 +30,26 @@ let isNeeded = false;
 // Coroutine functions that are being called; each may turn out to be an async one.
 let calls = 0;
 
+/**
+ * Where the running code of an async function belongs: to a task, perhaps a finished one, or to a branch of it;
+ * undefined outside of such tasks. Asking takes 10 ns from Node 24 on.
+ *
+ * @internal
+ */
+export function trackedPlace(): unknown {
+  return storage === null ? undefined : storage.getStore();
+}
+
 /** The async-function task that runs now, perhaps a finished one; undefined outside of such tasks. @internal */
 export function trackedTask(): unknown {
-  if (storage === null) return undefined;
-  const store = storage.getStore();
-  return store instanceof Branch ? store.task : store;
+  const place = trackedPlace();
+  return place instanceof Branch ? place.task : place;
 }
 
 /** The body that runs now, if it is a part of its task. @internal */
 export function trackedBranch(): Branch | null {
-  const store = storage?.getStore();
-  return store instanceof Branch ? store : null;
+  const place = trackedPlace();
+  return place instanceof Branch ? place : null;
 }
 
 /** Calls `body(first, task)` so that everything awaited in it is known to belong to `task`. @internal */
