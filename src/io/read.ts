@@ -18,10 +18,10 @@ export interface ReadSource {
   _replaceReader(step: StepRead, future: Read): void;
 }
 
-/** What the stream knows of either make. @internal */
-export interface Reader extends Awaitable<Buffer> {
+/** What the stream knows of a read, whatever comes of it. @internal */
+export interface Reader<T = Buffer> extends Awaitable<T> {
   done(): boolean;
-  setResult(bytes: Buffer): void;
+  deliver(bytes: Buffer): void;
   setException(error: unknown): void;
 }
 
@@ -43,14 +43,18 @@ export class Read extends Future<Buffer> implements Reader {
     this._source = source;
   }
 
+  deliver(bytes: Buffer): void {
+    this.setResult(bytes);
+  }
+
   override _lose(): void {
     super._lose();
     if (this.done() && !this.cancelled()) this._source._giveBack(bytesOf(this.exception() ?? this.result()));
   }
 }
 
-// The bytes that an outcome holds; an error may have some too.
-function bytesOf(outcome: unknown): Buffer {
+/** The bytes that an outcome holds; an error may have some too. @internal */
+export function bytesOf(outcome: unknown): Buffer {
   if (outcome instanceof IncompleteReadError) return outcome.partial;
   return Buffer.isBuffer(outcome) ? outcome : NO_BYTES;
 }
@@ -81,7 +85,7 @@ export class StepRead implements Reader, Suspension {
     return this._state !== PENDING;
   }
 
-  setResult(bytes: Buffer): void {
+  deliver(bytes: Buffer): void {
     this._settle(ARRIVED, bytes);
   }
 

@@ -14,6 +14,7 @@ import { StreamDuplex, type DuplexOptions } from './duplex.js';
 import type { ConnectionInfo, ConnectionOwner, EndpointSink } from './endpoint.js';
 import { CloseLimit } from './close-limit.js';
 import type { BufferLimits } from './limits.js';
+import { PieceRead, Pieces } from './pieces.js';
 import { Read, StepRead, type Reader } from './read.js';
 import { FileSender, validateSendFile, type OpenFile, type SendFileOptions } from './send-file.js';
 import { UnreadBytes } from './unread.js';
@@ -55,7 +56,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   #isEnded = false;
   #isPaused = false;
   // The read that waits, and for what.
-  #reader: Reader | null = null;
+  #reader: Reader<unknown> | null = null;
   #wanted: number | Demand = ANY_SIZE;
   #drainers: Waiters | null = null;
   #flushers: Waiters | null = null;
@@ -148,23 +149,33 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
 
   #start(method: string, wanted: number | Demand): Awaitable<Buffer> {
     const { loop } = this.#endpoint;
-    const read: Reader = isSteppingGenerator(loop) ? new StepRead(loop, this) : new Read(loop, this);
-    if (this.#satisfy(read, wanted)) return read;
+    const read = isSteppingGenerator(loop) ? new StepRead(loop, this) : new Read(loop, this);
+    this.#begin(read, method, wanted);
+    return read;
+  }
+
+  #nextPiece(method: string, wanted: number | Demand): PieceRead {
+    const read = new PieceRead(this.#endpoint.loop, this);
+    this.#begin(read, method, wanted);
+    return read;
+  }
+
+  #begin(read: Reader<unknown>, method: string, wanted: number | Demand): void {
+    if (this.#satisfy(read, wanted)) return;
     if (this.#reader !== null && !this.#reader.done()) {
       throw new InvalidStateError(`${method}() was called while another task waits for bytes of this stream`);
     }
     this.#reader = read;
     this.#wanted = wanted;
     this.#resume();
-    return read;
   }
 
   // Settles a read with what is there; false when it has to wait.
-  #satisfy(read: Reader, wanted: number | Demand): boolean {
+  #satisfy(read: Reader<unknown>, wanted: number | Demand): boolean {
     try {
       const bytes = this.#take(wanted);
       if (bytes === null) return false;
-      read.setResult(bytes);
+      read.deliver(bytes);
     } catch (error) {
       read.setException(error);
     }
@@ -228,12 +239,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
   }
 
   /** Chunks until the end of the peer's bytes; leaving the loop early does not close the stream. */
-  async *[Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined> {
-    for (;;) {
-      const chunk = await this.read();
-      if (chunk.length === 0) return;
-      yield chunk;
-    }
+  [Symbol.asyncIterator](): AsyncIterator<Buffer, void, undefined> {
+    return new Pieces(() => this.#nextPiece('read', ANY_SIZE));
   }
 
   /**
@@ -246,12 +253,8 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
    * }
    * ```
    */
-  async *lines(): AsyncGenerator<Buffer, void, undefined> {
-    for (;;) {
-      const line = await this.readLine();
-      if (line.length === 0) return;
-      yield line;
-    }
+  lines(): AsyncGenerator<Buffer, void, undefined> {
+    return new Pieces(() => this.#nextPiece('readLine', new Line(this.#limits.limit)));
   }
 
   // Writing
@@ -661,7 +664,7 @@ export class Stream implements EndpointSink, AsyncIterable<Buffer> {
       reader !== null && typeof wanted === 'number' && wanted >= chunk.length && !reader.done();
     if (isForReader && this.#unread === null) {
       this.#reader = null;
-      reader.setResult(chunk);
+      reader.deliver(chunk);
       return;
     }
     const unread = (this.#unread ??= new UnreadBytes());

@@ -182,6 +182,36 @@ describe.each(SIDES)('a %s stream', (_side, makePair) => {
       expect(String(await stream.read())).toBe('two');
     }));
 
+  test('a task that is cancelled in for await before it could take what has arrived loses no byte', () =>
+    withPair(makePair, {}, async ({ stream }, loop) => {
+      const chunks: string[] = [];
+      const task = loop.createTask(async () => {
+        for await (const chunk of stream) chunks.push(String(chunk));
+      });
+      await soon(loop);
+      stream.onData(Buffer.from('kept'));
+      task.cancel();
+      await expect(task.toPromise()).rejects.toThrow(CancelledError);
+      expect(chunks).toEqual([]);
+      expect(String(await stream.read())).toBe('kept');
+    }));
+
+  test('an iterator of a stream rejects what read() refuses, and is over once it was left', () =>
+    withPair(makePair, {}, async ({ stream, peer }, loop) => {
+      const first = loop.createTask(async () => await stream.read());
+      await soon(loop);
+      const iterator = stream.lines();
+      await expect(iterator.next()).rejects.toThrow(InvalidStateError);
+      peer.write('one\ntwo\n');
+      expect(String(await first)).toBe('one\ntwo\n');
+      peer.write('three\nfour\n');
+      expect(await iterator.next()).toEqual({ done: false, value: Buffer.from('three\n') });
+      expect(await iterator.return()).toEqual({ done: true, value: undefined });
+      expect(await iterator.next()).toEqual({ done: true, value: undefined });
+      expect(String(await stream.readLine())).toBe('four\n');
+      await expect(stream.lines().throw(new Error('given'))).rejects.toThrow('given');
+    }));
+
   test('C-74 a stream that nobody reads holds twice its limit and one receive more at most', () =>
     withPair(makePair, { limit: 100_000 }, async ({ stream, peer }) => {
       const sent = pattern(16_000_000);
