@@ -12,6 +12,8 @@ import {
   validateString,
 } from '../base/validate.js';
 import { validateSignals } from '../signals.js';
+import type { LoopStatistics } from '../core/statistics.js';
+import { openFaceLoop } from './face-loop.js';
 import { serverOf, validateServable, type Servable, type Served } from './servable.js';
 
 /** How a service ends. */
@@ -110,6 +112,22 @@ export class Service implements AsyncDisposable {
   /** The state of the service. */
   get state(): ServiceState {
     return this.#state;
+  }
+
+  /** Connections that are open. */
+  get connectionCount(): number {
+    return this.#sockets.size;
+  }
+
+  /**
+   * Figures of the loop under this thread's sockets of Node.
+   *
+   * @throws {@link InvalidStateError} `ERR_INVALID_STATE` - there is none, as the service uses sockets of Node.
+   */
+  statistics(): LoopStatistics {
+    const loop = openFaceLoop();
+    if (loop === null) throw new InvalidStateError('The service uses sockets of Node');
+    return loop.statistics();
   }
 
   /** Whether a load balancer should send requests: answer its readiness probe with this. */

@@ -54,8 +54,16 @@ async function outputOf(program: Program): Promise<string> {
 }
 
 test('every example has a test here', () => {
-  const tested = ['echo-client.mjs', 'echo-server.mjs', 'tasks.mjs', 'timers.mjs', 'worker-remote.mjs'];
-  expect(readdirSync(examples).sort()).toEqual(tested);
+  const tested = [
+    'echo-client.mjs',
+    'echo-server.mjs',
+    'express-app.mjs',
+    'tasks.mjs',
+    'timers.mjs',
+    'worker-remote.mjs',
+  ];
+  const programs = readdirSync(examples).filter((name) => name.endsWith('.mjs'));
+  expect(programs.sort()).toEqual(tested);
 });
 
 describe('echo-server', () => {
@@ -129,6 +137,54 @@ test('worker-remote', async () => {
 
 describe('npm start', () => {
   const start = (...args: string[]): Program => new Program(`${scripts}start.mjs`, ...args);
+  const served = /An Express application on evloop: http:\/\/127\.0\.0\.1:(\d+)\//;
+
+  test('takes a free port when its own is taken, serves, and stops on SIGINT', async () => {
+    const other = net.createServer().listen(0, HOST);
+    await once(other, 'listening');
+    const { port } = other.address() as net.AddressInfo;
+    const server = start('--port', String(port));
+    const actual = Number(await server.printed(served));
+    expect(server.output).toContain(`Port ${String(port)} is taken.`);
+    const response = await fetch(`http://${HOST}:${actual}/api/items/7`);
+    expect(await response.json()).toEqual({ id: 7, name: 'item 7' });
+    await server.printed(/^1 connections, \d+ requests\/s, \d+ turns\/s, loop utilisation \d+ %$/m);
+    server.child.kill('SIGINT');
+    expect(await outputOf(server)).toContain('Stopped.');
+    other.close();
+  });
+
+  test('--self-test drives every route', async () => {
+    const output = await outputOf(start('--port', '0', '--self-test', '0.2'));
+    for (const route of [
+      'GET /',
+      'GET /api/items/:id',
+      'POST /api/items',
+      'GET /stream',
+      'GET /slow',
+      'WebSocket /echo',
+    ]) {
+      expect(output).toMatch(new RegExp(`Self-test ok.* ${route} [1-9]`));
+    }
+  });
+
+  test('a wrong argument gives the usage', async () => {
+    const server = start('--port', 'x');
+    expect(await server.exitCode()).toBe(2);
+    expect(server.output).toMatch(/^--port: expected .*, got 'x'\nusage: npm start/);
+  });
+});
+
+test('the Express application on its own', async () => {
+  const program = example('express-app', '0');
+  const port = await program.printed(/http:\/\/127\.0\.0\.1:(\d+)\//);
+  expect((await fetch(`http://${HOST}:${port}/`)).headers.get('content-type')).toContain('text/html');
+  program.child.kill('SIGTERM');
+  await outputOf(program);
+});
+
+describe('npm run start:echo', () => {
+  const start = (...args: string[]): Program => new Program(`${scripts}start-echo.mjs`, ...args);
 
   test('takes a free port when its own is taken, and stops on SIGINT', async () => {
     const other = net.createServer().listen(0, HOST);
@@ -186,13 +242,15 @@ describe('npm start', () => {
   ])('%s %j is refused', async (name, value) => {
     const server = start(`${name}=${value}`);
     expect(await server.exitCode()).toBe(2);
-    expect(server.output).toMatch(new RegExp(`^${name}: expected .*, got '${value}'\nusage: npm start`));
+    expect(server.output).toMatch(
+      new RegExp(`^${name}: expected .*, got '${value}'\nusage: npm run start:echo`),
+    );
   });
 
   test('an unknown argument gives the usage', async () => {
     const server = start('--other');
     expect(await server.exitCode()).toBe(2);
-    expect(server.output).toMatch(/^Unknown option '--other'.*\nusage: npm start/s);
+    expect(server.output).toMatch(/^Unknown option '--other'.*\nusage: npm run start:echo/s);
   });
 
   test('the status is told every second, also when there is no terminal', async () => {
