@@ -14,7 +14,11 @@ import {
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Checks } from './lib/checks.mjs';
+import { checkLoading } from './lib/load-checks.mjs';
+import { TARGETS, fileOf, nameOf } from './lib/prebuild-targets.mjs';
 import { root, run } from './lib/run.mjs';
+
+const MAX_BYTES = 4 << 20;
 
 const checks = new Checks();
 const project = mkdtempSync(path.join(tmpdir(), 'evloop-pack-'));
@@ -46,10 +50,9 @@ function checkContents(tarball) {
     return source !== undefined && !existsSync(path.join(root, 'src', `${source}.ts`));
   });
   checks.check('everything in dist has a source', stale.length === 0, stale.join('\n'));
-  checks.check(
-    'it holds a prebuilt addon',
-    files.some((file) => /^prebuilds\/.+\.node$/.test(file)),
-  );
+  for (const target of TARGETS) {
+    checks.check(`it holds the addon for ${nameOf(target)}`, files.includes(fileOf(target)));
+  }
 }
 
 /** @param {string} tarball */
@@ -67,19 +70,10 @@ async function checkInstall(tarball) {
   checks.check('the package has no install script', hooks.length === 0, hooks.join(', '));
   checks.check('nothing was compiled there', !existsSync(path.join(installed, 'build')));
 
-  const imported = await run(
-    'node',
-    ['--input-type=module', '--eval', "console.log(Object.keys(await import('evloop')).join(' '))"],
-    { cwd: project, isQuiet: true },
-  );
-  checks.check(
-    '`import "evloop"` loads the prebuilt addon',
-    imported.code === 0 && imported.stdout.trim() !== '',
-  );
-
   copyFileSync(path.join(root, 'test', 'smoke.mjs'), path.join(project, 'smoke.mjs'));
   const smoke = await run('node', ['smoke.mjs'], { cwd: project, indent: '     ', timeoutMs: 60_000 });
   checks.check('the smoke test passes there', smoke.code === 0);
+  await checkLoading(checks, project);
 }
 
 try {
@@ -87,10 +81,11 @@ try {
   if (tarball !== null) {
     checkContents(tarball);
     const file = path.join(project, tarball.filename);
-    console.log(`     ${tarball.filename}: ${(statSync(file).size / 1024).toFixed(0)} KiB`);
+    const { size } = statSync(file);
+    checks.check(`its ${(size / 1024).toFixed(0)} KiB are less than ${MAX_BYTES / 1024}`, size < MAX_BYTES);
     await checkInstall(file);
   }
 } finally {
-  rmSync(project, { recursive: true, force: true });
+  for (const folder of [project, `${project}-bundled`]) rmSync(folder, { recursive: true, force: true });
 }
 checks.end();

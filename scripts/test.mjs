@@ -170,6 +170,7 @@ const suites = [
   { name: 'prebuilds, checked', isFull: true, start: counted('node', ['scripts/prebuild-check.mjs']) },
   { name: 'other platforms', isFull: true, start: counted('node', ['scripts/platforms-check.mjs']) },
   { name: 'package', isFull: true, start: counted('node', ['scripts/pack-check.mjs']) },
+  { name: 'installed', isFull: true, start: counted('node', ['scripts/install-check.mjs']) },
   { name: 'other runtimes', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
   { name: 'packages', isFull: true, start: counted('node', ['scripts/packages.mjs']) },
   { name: 'speed', isFull: true, start: step('node', ['bench/run.mjs', '--check']) },

@@ -1,40 +1,44 @@
 // Finds and loads the addon: a prebuild of the package, or what a checkout built.
+//
+// Prebuilds lie where node-gyp-build looks for them; that package cannot be bundled into a module.
 import { existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import nodeGypBuild from 'node-gyp-build';
 import type { Binding } from './binding.js';
 
 // A program that was bundled as CommonJS has no address of its modules.
-const here = (import.meta.url as string | undefined) ?? pathToFileURL(process.execPath).href;
+const here = (import.meta.url as string | undefined) ?? pathToFileURL(ownFile()).href;
 const require = createRequire(here);
 
-/** Where prebuilds/ or build/ may be: as the user says, in the package, beside what a bundler made of it. */
+function ownFile(): string {
+  return typeof __filename === 'string' ? __filename : process.execPath;
+}
+
+/** Where build/ or prebuilds/ may be: as the user says, in the package, beside what a bundler made of it. */
 function directories(): string[] {
   const named = process.env['EVLOOP_PREBUILD'];
   if (named !== undefined && named !== '') return [path.resolve(named)];
   return ['../..', '.'].map((relative) => fileURLToPath(new URL(relative, here)));
 }
 
-/** What fits this process best, then what may fit: only Alpine is known for musl beforehand. */
+/** What may fit, the likeliest first: only the loader of the system knows. */
 function candidates(): string[] {
-  const found = directories().flatMap((directory) => {
-    const prebuilds = path.join(directory, 'prebuilds', `${process.platform}-${process.arch}`);
-    const others = existsSync(prebuilds)
-      ? readdirSync(prebuilds).filter((name) => name.endsWith('.node'))
-      : [];
-    return [...fitting(directory), ...others.map((name) => path.join(prebuilds, name))];
-  });
-  return [...new Set(found)];
+  return directories()
+    .flatMap((directory) => [
+      path.join(directory, 'build', 'Release', 'evloop.node'),
+      ...prebuilds(path.join(directory, 'prebuilds', `${process.platform}-${process.arch}`)),
+    ])
+    .filter((file) => existsSync(file));
 }
 
-function fitting(directory: string): string[] {
-  try {
-    return [nodeGypBuild.path(directory)];
-  } catch {
-    return [];
-  }
+function prebuilds(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  const names = readdirSync(directory).filter((name) => name.endsWith('.node'));
+  // That for glibc may load in Alpine, where a package imitates it.
+  const isAlpine = existsSync('/etc/alpine-release');
+  names.sort((a, b) => Number(a.includes('musl') !== isAlpine) - Number(b.includes('musl') !== isAlpine));
+  return names.map((name) => path.join(directory, name));
 }
 
 function load(): Binding {
