@@ -10,7 +10,7 @@ import { FaceCall, FaceEvent } from './face-loop.js';
 import { findInternals, UV_EOF, type NodeSocket } from './internals.js';
 import { NativeStream } from './native-stream.js';
 
-const { EBADF, ECANCELED, EINVAL, ENOTCONN } = constants.errno;
+const { EBADF, ECANCELED, EINVAL, ENOTCONN, EPIPE } = constants.errno;
 
 /** A request object of Node: it hears how something ended. @internal */
 export interface NodeRequest {
@@ -384,8 +384,11 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
 
   onError(error: Error): void {
     const status = statusOf(error);
-    if (this.#writes.length > 0) this.#endWrites(status);
-    else this._loop._push(new Arrived(this.context, this, status));
+    // Whoever reads hears of it before those whose writes wait, as with libuv.
+    if (this.#writes.length === 0 || (this.#isReceiving && status !== -EPIPE)) {
+      this._loop._push(new Arrived(this.context, this, status));
+    }
+    this.#endWrites(status);
   }
 
   onClosed(): void {

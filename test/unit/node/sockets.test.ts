@@ -34,6 +34,24 @@ describe('a process ends', () => {
   });
 });
 
+describe('a connection that is reset while a write waits', () => {
+  it('fails for its reader before the write ends', async () => {
+    const lines = await runBoth(`
+      const server = net.createServer((socket) => {
+        server.close();
+        socket.on('error', (error) => print('error ' + error.code)).on('close', () => print('close'));
+        socket.resume().write(Buffer.alloc(50_000_000), (error) => print('written ' + error?.code));
+      }).listen(0, '127.0.0.1', () => {
+        const socket = net.connect(server.address().port, '127.0.0.1');
+        socket.once('data', () => {
+          socket.pause();
+          setImmediate(() => socket.resetAndDestroy());
+        });
+      });`);
+    expect(lines).toEqual(['error ECONNRESET', 'written undefined', 'close']);
+  });
+});
+
 describe('a server that was closed', () => {
   it('leaves its port at once, and refuses connections', async () => {
     const lines = await runBoth(`
