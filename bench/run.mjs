@@ -18,6 +18,7 @@ import { tables as awaitFuture } from './claims/await-future.mjs';
 import { tables as callSoon } from './claims/call-soon.mjs';
 import { tables as coexistence } from './claims/coexistence.mjs';
 import { tables as connections } from './claims/connections.mjs';
+import { tables as dropIn } from './claims/drop-in.mjs';
 import { tables as echo } from './claims/echo.mjs';
 import { tables as idle } from './claims/idle.mjs';
 import { tables as pipelining } from './claims/pipelining.mjs';
@@ -68,6 +69,7 @@ const allTables = [
   ...wakeUp,
   ...idle,
   ...coexistence,
+  ...dropIn,
 ];
 const isQuick = options.quick || options.check;
 const retries = Number(options.retries ?? (isQuick ? 0 : 2));

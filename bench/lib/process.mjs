@@ -189,6 +189,9 @@ export async function runProgram(command, { cpu }) {
  * @property {number} [seconds]
  * @property {boolean} [lines]
  * @property {boolean} [http]
+ * @property {string} [request] a file with an HTTP request
+ * @property {boolean} [websocket]
+ * @property {number} [rate] requests a second; without it, each follows an answer
  * @property {boolean} [isProbe] its client runs before every other program
  */
 

@@ -2,10 +2,16 @@
 // next one when an answer is complete. Every echoed byte is compared with what was sent.
 //
 // usage: echo-load HOST PORT [--connections N] [--size BYTES] [--pipeline N] [--warmup S]
-//                  [--seconds S] [--idle N] [--mix] [--lines] [--http] [--pid PID]
+//                  [--seconds S] [--idle N] [--mix] [--lines] [--http] [--request FILE]
+//                  [--websocket]
+//                  [--rate N] [--pid PID]
 //   --lines  requests end with a newline and contain no other
 //   --http   requests are GET /, answers are as long as the first one
-//   --idle   connections opened behind the warm-up that stay silent
+//   --request  as --http, with what the file holds for a request
+//   --websocket  connections are upgraded, requests are binary messages
+//   --rate   so many requests a second, each due at its time and timed from then; one under way on
+//   a connection
+//   --idle   connections opened behind the warm-up that stay silent; with --http behind a request
 //   --mix    random ones of all connections are active from then on
 //   --pid    the server: its processor time and memory are read at the edges of the measured window
 //
@@ -62,12 +68,21 @@ static struct {
   double seconds;
   bool is_lines;
   bool is_http;
+  bool is_websocket;
   bool is_mixed;
+  double rate;
+  const char* request_file;
   int pid;
 } options = {.connections = 1, .pipeline = 1, .size = 64, .warmup = 1, .seconds = 5};
 
 static const char http_request[] = "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n";
 static const char http_ok[] = "HTTP/1.1 200";
+static const char upgrade[] =
+    "GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+// What all requests and answers are; null where they are taken from the pattern or not known.
+static const char* fixed_request;
+static const char* fixed_answer;
 static size_t request_size;
 static size_t answer_size;
 static char* pattern;
@@ -76,6 +91,7 @@ static char staging[STAGING_BYTES];
 static int poller;
 static Connection* connections;
 static bool is_draining;
+static uint64_t next_due;  // Of the next request, with a rate.
 static uint32_t errors;
 static Latencies latencies;
 
@@ -83,7 +99,7 @@ static Latencies latencies;
 
 // What request `sequence` of a connection consists of; with lines, all but its last byte.
 static const char* Content(const Connection* connection, uint64_t sequence) {
-  if (options.is_http) return http_request;
+  if (fixed_request != NULL) return fixed_request;
   return pattern + (connection->number * 7919u + sequence * 104729u) % PATTERN_SPAN;
 }
 
@@ -158,6 +174,7 @@ static bool IsRight(const Connection* connection, const char* bytes, size_t leng
     if (length > checked - offset) length = checked - offset;
     return memcmp(bytes, http_ok + offset, length) == 0;
   }
+  if (fixed_answer != NULL) return memcmp(bytes, fixed_answer + offset, length) == 0;
   if (options.is_lines && offset + length == request_size) {
     length--;
     if (bytes[length] != '\n') return false;
@@ -170,7 +187,7 @@ static void OnAnswer(Connection* connection, uint64_t now) {
   AddLatency(&latencies, now - *begun_at);
   connection->answered++;
   connection->answer_bytes = 0;
-  if (is_draining) return;
+  if (is_draining || options.rate > 0) return;
   // As many requests are under way as the ring holds, so the next one takes this one's place.
   *begun_at = now;
   connection->begun++;
@@ -218,6 +235,29 @@ static void BindSource(int fd, uint32_t number) {
   if (bind(fd, (struct sockaddr*)&source, sizeof source) != 0) Die("bind");
 }
 
+static void SendWhole(int fd, const char* bytes, size_t length) {
+  while (length > 0) {
+    ssize_t sent = send(fd, bytes, length, MSG_NOSIGNAL);
+    if (sent <= 0) Die("send");
+    bytes += sent;
+    length -= (size_t)sent;
+  }
+}
+
+static void Upgrade(int fd) {
+  static const char switching[] = "HTTP/1.1 101";
+  char answer[HEADER_BYTES];
+  size_t length = 0;
+  SendWhole(fd, upgrade, sizeof upgrade - 1);
+  do {
+    if (length == sizeof answer || recv(fd, answer + length, 1, 0) != 1) Die("upgrade");
+    length++;
+  } while (length < 4 || memcmp(answer + length - 4, "\r\n\r\n", 4) != 0);
+  if (memcmp(answer, switching, sizeof switching - 1) == 0) return;
+  fprintf(stderr, "the connection was not upgraded\n");
+  exit(1);
+}
+
 static int Connect(uint32_t number) {
   bool is_path = options.address.any.sa_family == AF_UNIX;
   int fd = socket(options.address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -227,6 +267,21 @@ static int Connect(uint32_t number) {
   if (!is_path) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   socklen_t size = is_path ? sizeof options.address.path : sizeof options.address.internet;
   if (connect(fd, &options.address.any, size) != 0) Die("connect");
+  if (options.is_websocket) Upgrade(fd);
+  return fd;
+}
+
+// A connection that is kept behind its request.
+static int ConnectAndAsk(uint32_t number) {
+  static char answer[STAGING_BYTES];
+  int fd = Connect(number);
+  if (!options.is_http) return fd;
+  SendWhole(fd, fixed_request, request_size);
+  for (size_t left = answer_size; left > 0;) {
+    ssize_t length = recv(fd, answer, left < sizeof answer ? left : sizeof answer, 0);
+    if (length <= 0) Die("recv");
+    left -= (size_t)length;
+  }
   return fd;
 }
 
@@ -249,7 +304,7 @@ static void OpenConnections(void) {
 static void OpenIdle(void) {
   int* idle = calloc(options.idle, sizeof *idle);
   if (idle == NULL) Die("calloc");
-  for (uint32_t i = 0; i < options.idle; i++) idle[i] = Connect(options.connections + i);
+  for (uint32_t i = 0; i < options.idle; i++) idle[i] = ConnectAndAsk(options.connections + i);
   srand(1);
   for (uint32_t i = 0; options.is_mixed && i < options.connections; i++) {
     Connection* connection = &connections[i];
@@ -267,6 +322,8 @@ static void OpenIdle(void) {
 // Begins as many requests on each connection as may be under way.
 static void BeginAll(void) {
   is_draining = false;
+  next_due = Now();
+  if (options.rate > 0) return;
   for (uint32_t i = 0; i < options.connections; i++) {
     Connection* connection = &connections[i];
     if (connection->fd < 0) continue;
@@ -287,10 +344,25 @@ static uint32_t CountWaiting(void) {
   return waiting;
 }
 
+// Begins what is due, as long as there is a connection that has nothing under way.
+static void BeginDue(void) {
+  static uint32_t place;
+  for (uint32_t tried = 0; tried < options.connections && next_due <= Now(); tried++) {
+    Connection* connection = &connections[place++ % options.connections];
+    if (connection->fd < 0 || connection->answered < connection->begun) continue;
+    connection->begun_at[connection->begun++ % options.pipeline] = next_due;
+    next_due += (uint64_t)(1e9 / options.rate);
+    Send(connection);
+    tried = 0;
+  }
+}
+
 static void RunUntil(uint64_t deadline) {
   static struct epoll_event events[MAX_EVENTS];
+  bool is_timed = options.rate > 0 && !is_draining;
   while (Now() < deadline && errors < options.connections) {
-    int count = epoll_wait(poller, events, MAX_EVENTS, 10);
+    if (is_timed) BeginDue();
+    int count = epoll_wait(poller, events, MAX_EVENTS, is_timed ? 0 : 10);
     for (int i = 0; i < count; i++) {
       Connection* connection = events[i].data.ptr;
       if (connection->fd < 0) continue;
@@ -313,7 +385,7 @@ static size_t LearnHttpAnswerSize(void) {
   static char answer[HEADER_BYTES + 1];
   size_t length = 0;
   int fd = Connect(0);
-  if (send(fd, http_request, sizeof http_request - 1, MSG_NOSIGNAL) < 0) Die("send");
+  SendWhole(fd, fixed_request, request_size);
   for (;;) {
     ssize_t received = recv(fd, answer + length, HEADER_BYTES - length, 0);
     if (received <= 0) Die("recv");
@@ -329,6 +401,52 @@ static size_t LearnHttpAnswerSize(void) {
     close(fd);
     return (size_t)(end + 4 - answer) + strtoul(field + strlen("\r\ncontent-length:"), NULL, 10);
   }
+}
+
+static void ReadRequest(void) {
+  FILE* file = fopen(options.request_file, "rb");
+  if (file == NULL || fseek(file, 0, SEEK_END) != 0) Die(options.request_file);
+  request_size = (size_t)ftell(file);
+  char* bytes = malloc(request_size);
+  rewind(file);
+  if (bytes == NULL || fread(bytes, 1, request_size, file) != request_size) Die("fread");
+  fclose(file);
+  fixed_request = bytes;
+}
+
+// A message of the pattern, from a client that masks with zeros, and the same from the server.
+static void MakeFrames(void) {
+  enum { BINARY = 0x82, MASKED = 0x80, SHORT = 125, TWO_BYTES = 126, MASK_BYTES = 4 };
+  size_t size = options.size;
+  size_t header = size <= SHORT ? 2 : 4;
+  char* request = calloc(1, header + MASK_BYTES + size);
+  char* answer = calloc(1, header + size);
+  if (request == NULL || answer == NULL || size > UINT16_MAX) Die("frame");
+  answer[0] = (char)BINARY;
+  answer[1] = (char)(size <= SHORT ? size : TWO_BYTES);
+  if (size > SHORT) {
+    answer[2] = (char)(size >> 8);
+    answer[3] = (char)size;
+  }
+  memcpy(request, answer, header);
+  request[1] = (char)(request[1] | MASKED);
+  memcpy(request + header + MASK_BYTES, pattern, size);
+  memcpy(answer + header, pattern, size);
+  request_size = header + MASK_BYTES + size;
+  answer_size = header + size;
+  fixed_request = request;
+  fixed_answer = answer;
+}
+
+static void PrepareMessages(void) {
+  MakePattern();
+  request_size = answer_size = options.size;
+  if (options.is_websocket) MakeFrames();
+  if (!options.is_http) return;
+  fixed_request = http_request;
+  request_size = sizeof http_request - 1;
+  if (options.request_file != NULL) ReadRequest();
+  answer_size = LearnHttpAnswerSize();
 }
 
 // The server
@@ -362,6 +480,9 @@ static void ParseOptions(int argc, char** argv) {
                                         {"mix", no_argument, NULL, 'm'},
                                         {"lines", no_argument, NULL, 'l'},
                                         {"http", no_argument, NULL, 'h'},
+                                        {"request", required_argument, NULL, 'r'},
+                                        {"websocket", no_argument, NULL, 'W'},
+                                        {"rate", required_argument, NULL, 'R'},
                                         {"pid", required_argument, NULL, 'P'},
                                         {NULL, 0, NULL, 0}};
   for (int name; (name = getopt_long(argc, argv, "", names, NULL)) != -1;) {
@@ -392,6 +513,16 @@ static void ParseOptions(int argc, char** argv) {
         break;
       case 'h':
         options.is_http = true;
+        break;
+      case 'r':
+        options.is_http = true;
+        options.request_file = optarg;
+        break;
+      case 'W':
+        options.is_websocket = true;
+        break;
+      case 'R':
+        options.rate = atof(optarg);
         break;
       case 'P':
         options.pid = atoi(optarg);
@@ -428,9 +559,7 @@ int main(int argc, char** argv) {
   if (poller < 0) Die("epoll_create1");
 
   double cold_kib = ServerResidentKib();
-  MakePattern();
-  request_size = options.is_http ? sizeof http_request - 1 : options.size;
-  answer_size = options.is_http ? LearnHttpAnswerSize() : options.size;
+  PrepareMessages();
   OpenConnections();
   BeginAll();
   RunUntil(Now() + (uint64_t)(options.warmup * 1e9));
