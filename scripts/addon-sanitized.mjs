@@ -35,7 +35,7 @@ try {
         timeoutMs: 120_000,
         env: {
           ...env,
-          // node-gyp-build takes the addon from here instead of from the package.
+          // The addon is taken from here instead of from the package.
           EVLOOP_PREBUILD: directory,
           LD_PRELOAD: realpathSync(runtime.stdout.trim()),
           ASAN_OPTIONS: 'detect_leaks=1',
