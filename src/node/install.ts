@@ -10,6 +10,7 @@ import {
   TcpServerHandle,
   type ServerHandle,
 } from './handles.js';
+import { isHttp2Connecting, isHttp2Server } from './http2-calls.js';
 import { ConnectionHandle } from './connection-handle.js';
 import { findInternals, type NodeSocket } from './internals.js';
 
@@ -89,6 +90,10 @@ function isSecure(object: object): boolean {
   return 'setSecureContext' in object || (object as { encrypted?: boolean }).encrypted === true;
 }
 
+function needsNodeHandle(server: net.Server): boolean {
+  return isSecure(server) || isHttp2Server(server) || isForWorkers(server);
+}
+
 // In a cluster, the primary process listens for its workers, and hands handles of Node to them. Such a server is
 // known by its listener, which is a function of Node's that fails: it has no connections of its own.
 function isForWorkers(server: net.Server): boolean {
@@ -109,7 +114,7 @@ function listening(original: AnyMethod): AnyMethod {
       unknown,
       number,
     ];
-    if (hasHandle(server) || typeof fd === 'number' || isSecure(server) || isForWorkers(server)) {
+    if (hasHandle(server) || typeof fd === 'number' || needsNodeHandle(server)) {
       return original.apply(this, args);
     }
     const opened = openServer(address, port, type, backlog || DEFAULT_BACKLOG, flags | 0);
@@ -157,7 +162,9 @@ function connecting(original: AnyMethod): AnyMethod {
   return function (this: unknown, ...args: unknown[]) {
     const socket = this as NodeSocket;
     const isOpen = hasHandle(socket) && !socket.destroyed;
-    if (isOpen || socket._parent?.connecting === true || isSecure(socket)) return original.apply(this, args);
+    if (isOpen || socket._parent?.connecting === true || isSecure(socket) || isHttp2Connecting()) {
+      return original.apply(this, args);
+    }
     const normalized = isNormalized(args[0]) ? args[0] : (net as unknown as Normalizes)._normalizeArgs(args);
     const [{ path, port }] = normalized;
     if (port !== undefined || (path ?? null) !== null) {

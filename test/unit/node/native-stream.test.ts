@@ -6,20 +6,36 @@ import { distUrl } from '../../support/dist.js';
 import { runBoth } from '../../support/faces.js';
 
 describe('HTTP/2 without TLS', () => {
-  it('knows both ends, and carries large bodies in both directions', async () => {
+  it('tells the other side why a session is destroyed', async () => {
+    const lines = await runBoth(`
+      import http2 from 'node:http2';
+      const server = http2.createServer();
+      server.on('session', (session) => session.on('error', () => {}));
+      server.on('stream', (stream) => { stream.on('error', () => {}); stream.session.destroy(7); });
+      server.listen(0, '127.0.0.1', () => {
+        const client = http2.connect('http://127.0.0.1:' + server.address().port);
+        client.on('error', (error) => print(error.message));
+        client.request().on('error', () => {}).on('close', () => server.close());
+      });`);
+    expect(lines).toEqual(['Session closed with error code 7']);
+  });
+
+  it('over sockets of net knows both ends, and carries large bodies in both directions', async () => {
     const lines = await runBoth(`
       import http2 from 'node:http2';
       const server = http2.createServer((request, response) => {
         print(request.socket.remoteAddress);
         request.pipe(response);
-      }).listen(0, '127.0.0.1', () => {
-        const client = http2.connect('http://127.0.0.1:' + server.address().port);
+      });
+      const front = net.createServer((socket) => server.emit('connection', socket)).listen(0, '127.0.0.1', () => {
+        const createConnection = () => net.connect(front.address().port, '127.0.0.1');
+        const client = http2.connect('http://127.0.0.1', { createConnection });
         const stream = client.request({ ':method': 'POST' });
         let size = 0;
         stream.on('data', (chunk) => (size += chunk.length)).on('end', () => {
           print(size);
           client.close();
-          server.close();
+          front.close();
         });
         stream.end(Buffer.alloc(3_000_000));
       });`);
