@@ -1,13 +1,14 @@
 // Node's own tests of sockets and of what is built on them, with plain Node and under `evloop/register`:
 //
-//   node scripts/node-tests.mjs [--only=TEXT] [--node=PATH|MAJOR] [--jobs=N] [--preload=FILE] [--update]
+//   node scripts/node-tests.mjs [--only=TEXT]... [--node=PATH|MAJOR] [--jobs=N] [--preload=FILE] [--update]
 //
 // The tests are those of Debian's nodejs source package. Each runs with plain Node first; what passes there has to pass
 // under evloop too. The misses stand in test/node/misses.json, with their reasons. Exit code 1 when another test fails,
 // when a listed one passes, or when a family passes at less than the rate that is required of it.
 //
-// `--only` takes the tests whose names contain TEXT, and asks for no rate. `--update` brings misses.json up to date; reasons have to be
-// written by hand. `--preload` runs the tests under another module: an empty one shows what preloading alone breaks.
+// `--only` takes the tests whose names contain TEXT, and asks for no rate. `--update` brings misses.json up to date;
+// reasons have to be written by hand. `--preload` runs the tests under another module: an empty one shows what
+// preloading alone breaks.
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import path from 'node:path';
@@ -23,6 +24,8 @@ const FAMILIES = ['net', 'http', 'https', 'tls', 'http2', 'pipe', 'stream'];
 /** Of what passes with plain Node, the share that has to pass under evloop. */
 const REQUIRED = /** @type {Record<string, number>} */ ({ net: 0.97, http: 0.97 });
 const REQUIRED_ELSEWHERE = 0.95;
+/** The tests know its global variables, and look for others at the end. */
+const LEAK_CHECKED_MAJOR = 20;
 const ATTEMPTS = 3;
 const TIMEOUT_MS = 30_000;
 const MISSES = path.join(root, 'test', 'node', 'misses.json');
@@ -30,6 +33,7 @@ const REGISTER = path.join(root, 'dist', 'register.js');
 const COUNT_SOCKETS = path.join(root, 'scripts', 'lib', 'count-sockets.mjs');
 const TOUCHES_SOCKETS = /'(?:node:)?(?:net|https?|http2|tls)'|common\.PIPE/;
 
+/** `node`: the binary. @typedef {{ node: string, major: number }} Version */
 /** @typedef {{ family: string, name: string, file: string, isAlone: boolean }} NodeTest */
 /** `nodes`: the major versions where it is missed. @typedef {{ reason: string, nodes: number[], isFlaky?: boolean }} Miss */
 /**
@@ -40,7 +44,7 @@ const TOUCHES_SOCKETS = /'(?:node:)?(?:net|https?|http2|tls)'|common\.PIPE/;
 
 const { values } = parseArgs({
   options: {
-    only: { type: 'string', default: '' },
+    only: { type: 'string', multiple: true, default: [] },
     node: { type: 'string', default: process.execPath },
     // Many tests wait more than they work.
     jobs: { type: 'string', default: String(2 * availableParallelism()) },
@@ -54,6 +58,9 @@ const PRELOADS = [values.preload, ...(values.preload === REGISTER ? [COUNT_SOCKE
   .map((file) => `--import ${pathToFileURL(file).href}`)
   .join(' ');
 
+/** @param {string} name */
+const isChosen = (name) => values.only.length === 0 || values.only.some((text) => name.includes(text));
+
 /**
  * @param {string} directory
  * @returns {NodeTest[]}
@@ -64,7 +71,7 @@ function findTests(directory) {
       const match = /^(test-([a-z0-9]+)-.*)\.m?js$/.exec(base);
       const [, name = '', family = ''] = match ?? [];
       const file = path.join(directory, 'test', folder, base);
-      if (!FAMILIES.includes(family) || !name.includes(values.only)) return [];
+      if (!FAMILIES.includes(family) || !isChosen(name)) return [];
       if (family === 'stream' && !TOUCHES_SOCKETS.test(readFileSync(file, 'utf8'))) return [];
       return [{ family, name, file, isAlone: folder === 'sequential' }];
     }),
@@ -75,14 +82,16 @@ function findTests(directory) {
  * Runs a test with plain Node and, when it passes there, under evloop.
  *
  * @param {NodeTest} test
- * @param {string} node the binary
+ * @param {Version} version
  * @param {string} directory
  * @param {number} slot
  * @param {boolean} isMissExpected then one failure is enough
  * @returns {Promise<Outcome>}
  */
-async function compare(test, node, directory, slot, isMissExpected) {
-  const how = { node, directory, slot, timeoutMs: TIMEOUT_MS };
+async function compare(test, { node, major }, directory, slot, isMissExpected) {
+  /** @type {Record<string, string>} */
+  const globals = major === LEAK_CHECKED_MAJOR ? {} : { NODE_TEST_KNOWN_GLOBALS: '0' };
+  const how = { node, directory, slot, timeoutMs: TIMEOUT_MS, env: globals };
   const baseline = await attempt(test.file, how, ATTEMPTS);
   const outcome = {
     test,
@@ -96,7 +105,7 @@ async function compare(test, node, directory, slot, isMissExpected) {
   const counts = `${directory}.counts`;
   rmSync(counts, { force: true });
   // What a test starts itself inherits this too.
-  const env = { NODE_OPTIONS: PRELOADS, EVLOOP_SOCKET_COUNTS: counts };
+  const env = { ...globals, NODE_OPTIONS: PRELOADS, EVLOOP_SOCKET_COUNTS: counts };
   const result = await attempt(test.file, { ...how, env }, isMissExpected ? 1 : ATTEMPTS);
   const isPassed = result.outcome === 'passed';
   const isFlaky = isPassed && result.attempts > 1;
@@ -124,19 +133,18 @@ async function attempt(file, how, limit) {
 
 /**
  * @param {NodeTest[]} tests
- * @param {string} node the binary
- * @param {number} major
+ * @param {Version} version
  * @param {Record<string, Record<string, Miss>>} misses
  */
-async function compareAll(tests, node, major, misses) {
+async function compareAll(tests, version, misses) {
   const directory = mkdtempSync(path.join(tmpdir(), 'evloop-node-tests-'));
   /** @type {Outcome[]} */
   const outcomes = [];
   /** @param {NodeTest[]} queue @param {number} slot */
   const worker = async (queue, slot) => {
     for (let test = queue.shift(); test !== undefined; test = queue.shift()) {
-      const isMissExpected = misses[test.family]?.[test.name]?.nodes.includes(major) === true;
-      outcomes.push(await compare(test, node, path.join(directory, String(slot)), slot, isMissExpected));
+      const isMissExpected = misses[test.family]?.[test.name]?.nodes.includes(version.major) === true;
+      outcomes.push(await compare(test, version, path.join(directory, String(slot)), slot, isMissExpected));
     }
   };
   try {
@@ -168,7 +176,7 @@ function* judge(outcomes, major, misses) {
     if (!isPassed && !isListed) yield `${test.name} fails\n${indented(output)}`;
     if (isListed && miss.reason === '') yield `${test.name} is listed as a miss without a reason`;
   }
-  if (values.only !== '') return;
+  if (values.only.length > 0) return;
   const names = new Set(outcomes.map(({ test }) => test.name));
   for (const name of Object.values(misses).flatMap(Object.keys)) {
     if (!names.has(name)) yield `${name} is listed as a miss, and does not exist`;
@@ -245,7 +253,7 @@ async function main() {
   const tests = findTests(await nodeTests());
   /** @type {Record<string, Record<string, Miss>>} */
   const misses = existsSync(MISSES) ? JSON.parse(readFileSync(MISSES, 'utf8')) : {};
-  const outcomes = await compareAll(tests, node, major, misses);
+  const outcomes = await compareAll(tests, { node, major }, misses);
   if (values.update) update(outcomes, major, misses);
   const problems = [...judge(outcomes, major, misses)];
   for (const problem of problems) console.log(`FAIL ${problem}`);

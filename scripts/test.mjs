@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import process from 'node:process';
 import { BACKENDS } from './lib/backends.mjs';
+import { OTHER_MAJORS } from './lib/other-nodes.mjs';
 import { root, run, tool } from './lib/run.mjs';
 
 /** @typedef {{ passed: number, failed: number, skipped: number, failures?: string[] }} Counts */
@@ -173,6 +174,17 @@ const suites = [
   { name: 'installed', isFull: true, start: counted('node', ['scripts/install-check.mjs']) },
   { name: 'other runtimes', isFull: true, start: counted('node', ['scripts/node-matrix.mjs']) },
   { name: 'packages', isFull: true, start: counted('node', ['scripts/packages.mjs']) },
+  { name: "Node's own tests", isFull: true, start: counted('node', ['scripts/node-tests.mjs']) },
+  ...OTHER_MAJORS.map((major) => ({
+    name: `Node's own tests of net on Node ${major}`,
+    isFull: true,
+    start: counted('node', [
+      'scripts/node-tests.mjs',
+      `--node=${major}`,
+      '--only=test-net-',
+      '--only=test-pipe-',
+    ]),
+  })),
   { name: 'speed', isFull: true, start: step('node', ['bench/run.mjs', '--check']) },
 ];
 
