@@ -23,6 +23,10 @@ const OTHERS = [
   'p-retry',
   'bottleneck',
   'ws',
+  'express',
+  'fastify',
+  'koa',
+  'hono',
 ];
 
 async function importable(): Promise<Map<string, object>> {
