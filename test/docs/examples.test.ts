@@ -49,7 +49,10 @@ const read = (file: string): string => readFileSync(path.join(root, file), 'utf8
 const sourceBlocks = sourceFiles().flatMap((file) => fencedBlocks(file, commentsOf(read(file)), ['ts']));
 const readmeBlocks = fencedBlocks('README.md', read('README.md'), ['js', 'ts']);
 
-const modules = new Map<string, object>([['evloop', evloop]]);
+const modules = new Map<string, object>([
+  ['evloop', evloop],
+  ['express', { __esModule: true, ...((await import('express')) as object) }],
+]);
 
 let webServer: http.Server;
 let echoServer: net.Server;
