@@ -63,18 +63,18 @@ enum ControlWord : uint32_t {
 // Submission entry: [op, index, generation, a, b, link, f64 (words 6-7)].
 // `link` belongs to native while it drains the ring.
 enum Op : uint32_t {
-  OP_NOP = 0,              // a submission withdrawn before it was drained.
-  OP_TIMER_START = 1,      // index, generation: of JS's timer table; f64: deadline ms.
-  OP_TIMER_CANCEL = 2,     // index, generation.
-  OP_SEND = 3,             // socket; a: offset in the send slab, b: length.
-  OP_RECEIVE_START = 4,    // socket: deliver bytes until stopped; a = 1: tell that there are some.
-  OP_RECEIVE_STOP = 5,     // socket.
-  OP_SHUTDOWN = 6,         // socket: FIN once everything sent before it is out.
-  OP_CLOSE = 7,            // socket or listener: closes once everything sent before it is out; a = 1:
-                           // now, dropping what the kernel has not taken.
-  OP_RESET = 8,            // socket: closes with RST, dropping what is unsent.
-  OP_ACCEPT_START = 9,     // listener; also retries after a refused accept.
-  OP_ACCEPT_STOP = 10,     // listener.
+  OP_NOP = 0,            // a submission withdrawn before it was drained.
+  OP_TIMER_START = 1,    // index, generation: of JS's timer table; f64: deadline ms.
+  OP_TIMER_CANCEL = 2,   // index, generation.
+  OP_SEND = 3,           // socket; a: offset in the send slab, b: length.
+  OP_RECEIVE_START = 4,  // socket: deliver bytes until stopped; a = 1: tell that there are some.
+  OP_RECEIVE_STOP = 5,   // socket.
+  OP_SHUTDOWN = 6,       // socket: FIN once everything sent before it is out.
+  OP_CLOSE = 7,          // socket or listener: closes once everything sent before it is out; a = 1:
+                         // now, dropping what the kernel has not taken.
+  OP_RESET = 8,          // socket: closes with RST, dropping what is unsent.
+  OP_ACCEPT_START = 9,   // listener; also retries after a refused accept.
+  OP_ACCEPT_STOP = 10,   // listener.
   OP_TIMER_START_IN = 11,  // like OP_TIMER_START; f64: delay ms from when native drains it.
   OP_DATAGRAM_SEND = 14,   // socket; a: offset of records in the send slab, b: their length.
 };
