@@ -114,7 +114,7 @@ function table(id, title, kind, load) {
     title: `Drop-in: ${title}`,
     metrics,
     settings: { rounds: 5, warmup: 2, seconds: 3 },
-    quick: { rounds: 3, warmup: 1, seconds: 1 },
+    quick: { rounds: 2, warmup: 1, seconds: 1 },
     contenders: () =>
       contenders(kind, ({ warmup = 0, seconds = 0 }) => ({ ...load(), warmup, seconds }), perRequest),
   };

@@ -95,7 +95,7 @@ const httpServer = http.createServer({
   connectionsCheckingInterval: 50,
   headersTimeout: IDLE_MS,
   requestTimeout: 2 * IDLE_MS,
-  keepAliveTimeout: IDLE_MS,
+  keepAliveTimeout: IDLE_MS / 2,
 });
 httpServer.on('connection', (socket) => {
   const tell = tellerOf('http', socket);
