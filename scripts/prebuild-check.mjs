@@ -149,7 +149,8 @@ async function checkRebuild() {
   const zig = await installZig();
   await withStaging(async (directory) => {
     for (const target of TARGETS.filter((one) => REBUILT.includes(nameOf(one)))) {
-      const output = path.join(directory, 'again.node');
+      // The signature holds the name of the file.
+      const output = path.join(directory, path.basename(fileOf(target)));
       const cache = path.join(directory, 'cache');
       const { code } = await runZig(zig, compileArguments(target, output), { cwd: directory, cache });
       const isSame = code === 0 && readFileSync(output).equals(readFileSync(path.join(root, fileOf(target))));

@@ -166,6 +166,7 @@ const suites = [
     isFull: true,
     start: counted('node', ['scripts/addon-sanitized.mjs']),
   },
+  { name: 'addon on an emulated kqueue', isFull: true, start: counted('node', ['scripts/addon-kqueue.mjs']) },
   { name: 'instructions', isFull: true, start: counted('node', ['scripts/check-instructions.mjs']) },
   { name: 'prebuilds', isFull: true, start: step('node', ['scripts/prebuild.mjs']) },
   { name: 'prebuilds, checked', isFull: true, start: counted('node', ['scripts/prebuild-check.mjs']) },
