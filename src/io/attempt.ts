@@ -60,11 +60,21 @@ export class Attempt implements CompletionTarget {
     this.#settle(result < 0 ? systemError(result, 'connect', this.#where) : null, this.slot);
   }
 
-  /** Gives the attempt up, unless it is over. */
+  /** Gives the attempt up, unless it is over; whoever has accepted it already sees a reset. */
   abandon(): void {
+    this.#giveUp(abi.OP_RESET);
+  }
+
+  /** As {@link Attempt.abandon}, but whoever has accepted it already sees an end. */
+  close(): void {
+    this.#giveUp(abi.OP_CLOSE);
+  }
+
+  #giveUp(operation: number): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#loop._reference(-1);
-    this.#loop._rings.submit(abi.OP_RESET, this.#index, this.generation, 0, 0);
+    // 1: at once.
+    this.#loop._rings.submit(operation, this.#index, this.generation, 1, 0);
   }
 }

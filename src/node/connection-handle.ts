@@ -420,7 +420,7 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
 
   #abandonAttempt(): void {
     if (this.#attempt === null) return;
-    this.#attempt.abandon();
+    this.#attempt.close();
     this.#attempt = null;
   }
 

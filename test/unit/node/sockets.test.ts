@@ -68,6 +68,18 @@ describe('a server that was closed', () => {
   });
 });
 
+it('a socket that is destroyed while it connects ends without a reset', async () => {
+  const lines = await runBoth(`
+    const server = net.createServer((socket) => {
+      socket.on('error', (error) => print(error.code)).on('end', () => print('end')).resume();
+      socket.on('close', () => server.close());
+    }).listen(0, '127.0.0.1', () => {
+      const socket = net.connect(server.address().port, '127.0.0.1');
+      process.nextTick(() => process.nextTick(() => { print(socket.connecting); socket.destroy(); }));
+    });`);
+  expect(lines).toEqual(['true', 'end']);
+});
+
 describe('a handle', () => {
   it('that was closed refuses writes with EBADF', async () => {
     const lines = await runBoth(`
