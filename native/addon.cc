@@ -23,6 +23,7 @@
 #include "notifiers.h"
 #include "resolver.h"
 #include "sys/datagram.h"
+#include "sys/descriptor.h"
 #include "sys/names.h"
 #include "sys/socket.h"
 
@@ -630,6 +631,12 @@ napi_value SetCloseOnExec(napi_env env, napi_callback_info info) {
   return call.Int(SocketSetCloseOnExec(static_cast<int>(call.Uint(0))));
 }
 
+// duplicate(descriptor) -> another number for what it is of, or -errno
+napi_value Duplicate(napi_env env, napi_callback_info info) {
+  const Call call(env, info);
+  return call.Int(DescriptorDuplicate(static_cast<int>(call.Uint(0))));
+}
+
 // post(id, mailbox words, function, payload or null) -> PostResult. Any environment of the process
 // may call it.
 napi_value Post(napi_env env, napi_callback_info info) {
@@ -788,6 +795,7 @@ napi_value Init(napi_env env, napi_value exports) {
       {"createLoop", nullptr, CreateLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"notify", nullptr, NotifyLoop, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"post", nullptr, Post, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
+      {"duplicate", nullptr, Duplicate, nullptr, nullptr, nullptr, napi_enumerable, nullptr},
       {"setCloseOnExec", nullptr, SetCloseOnExec, nullptr, nullptr, nullptr, napi_enumerable,
        nullptr},
       {"raise", nullptr, Raise, nullptr, nullptr, nullptr, napi_enumerable, nullptr},

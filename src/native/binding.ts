@@ -160,6 +160,8 @@ export interface Binding {
    * terminated thread must not keep: JavaScript could be interrupted while it held it.
    */
   post(notifierId: number, words: Int32Array, functionId: number, payload: Uint8Array | null): number;
+  /** Another descriptor, which is the caller's, of the same file or socket; or a negated errno. */
+  duplicate(descriptor: number): number;
   /** Keeps a descriptor from the programs that this one starts; 0 or a negated errno. */
   setCloseOnExec(descriptor: number): number;
   /** Hands an error to Node as an uncaught exception; ends the process unless somebody handles those. */

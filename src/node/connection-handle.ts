@@ -72,6 +72,7 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
   #isClosed = false;
   // What arrived after reading was stopped.
   #held: Arrival[] = [];
+  #heir: NodeSocket | null = null;
   #userBuffer: Uint8Array | null = null;
   // Writes that the kernel has not taken whole.
   #writes: { request: NodeRequest; context: ContextSnapshot | null }[] = [];
@@ -165,8 +166,16 @@ export class ConnectionHandle extends NativeStream implements EndpointSink {
     this._loop._push(new Arrived(this.context, this, UV_EOF));
   }
 
+  /** Whatever has arrived and was not read is the socket's, who gets another handle. @internal */
+  _bequeath(socket: NodeSocket): void {
+    this._loop._flush();
+    this.#heir = socket;
+    for (const arrival of this.#held.splice(0)) this._onArrival(arrival);
+  }
+
   /** @internal */
   _onArrival(arrival: Arrival): void {
+    if (this.#heir !== null) return void this.#heir.push(typeof arrival === 'number' ? null : arrival);
     if (this.#isClosed) return;
     if (this.#isReceiving && this.#held.length === 0) this.#hand(arrival);
     else this.#held.push(arrival);

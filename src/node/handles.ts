@@ -226,6 +226,11 @@ export abstract class ServerHandle extends AsyncIdentity implements CompletionTa
 
   protected _removeFile(): void {}
 
+  /** Closes the socket, of which there is a copy that goes on. @internal */
+  _release(): void {
+    this.close();
+  }
+
   ref(): void {
     this.#setReferenced(true);
   }
@@ -312,6 +317,11 @@ export class PipeServerHandle extends ServerHandle {
     } catch (error) {
       return (error as NodeJS.ErrnoException).errno ?? -EINVAL;
     }
+  }
+
+  override _release(): void {
+    this.#file = null;
+    super._release();
   }
 
   protected override _removeFile(): void {

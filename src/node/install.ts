@@ -12,6 +12,7 @@ import {
 } from './handles.js';
 import { isHttp2Connecting, isHttp2Server } from './http2-calls.js';
 import { ConnectionHandle } from './connection-handle.js';
+import { installSending } from './hand-over.js';
 import { findInternals, type NodeSocket } from './internals.js';
 
 export { reportAtExit } from './report.js';
@@ -43,6 +44,7 @@ export function installNet(): void {
   if (isInstalled) return;
   prepareSockets();
   isInstalled = true;
+  installSending();
   const { reinitialize } = findInternals();
   replace(net.Server.prototype, '_listen2', listening);
   replace(net.Socket.prototype, 'connect', connecting);
