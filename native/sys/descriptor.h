@@ -22,7 +22,7 @@ enum Adoption : uint32_t {
 int32_t DescriptorCheckSocket(int fd, InternetAddress* peer);
 // Another descriptor of the same description.
 int32_t DescriptorDuplicate(int fd);
-// Makes it non-blocking and close-on-exec; answers the status flags that it had.
+// Makes it non-blocking and close-on-exec; answers the status flags that it had, or -errno.
 int32_t DescriptorPrepare(int fd);
 // Gives it these flags back.
 void DescriptorRestore(int fd, int32_t flags);
