@@ -245,8 +245,13 @@ async function soak() {
       hasBrokenOff = speech.breaksOff;
       if (hasBrokenOff && random(2) === 0) currentTask().cancel();
       if (!hasBrokenOff && !isTls) stream.closeWrite();
-      if (!hasBrokenOff || random(2) === 0) await hearing;
-      if (!hasBrokenOff) await stream.close();
+      if (hasBrokenOff) {
+        // Not for the other end, which may have broken off as well and wait for this one.
+        await sleep(random(5));
+      } else {
+        await hearing;
+        await stream.close();
+      }
     } catch (reason) {
       error = reason;
     } finally {
