@@ -214,13 +214,13 @@ export const bars = [
   ...[
     { table: 'drop-in/net', gain: 1.4 },
     { table: 'drop-in/ws', gain: 1.2 },
-    { table: 'drop-in/http', gain: 1.15 },
+    { table: 'drop-in/http', gain: 1.15, margin: WIDE_MARGIN / 2 },
     { table: 'drop-in/http', gain: 1.08, major: 26, margin: WIDE_MARGIN / 2 },
     { table: 'drop-in/fastify', gain: 1.12 },
     { table: 'drop-in/fastify', gain: 1.06, major: 26 },
     { table: 'drop-in/json', gain: 1.12 },
     { table: 'drop-in/express', gain: 1 },
-    { table: 'drop-in/response', gain: 1 },
+    { table: 'drop-in/response', gain: 1, margin: WIDE_MARGIN / 2 },
     { table: 'drop-in/upload', gain: 1, margin: WIDE_MARGIN / 2 },
   ].map(({ table, gain, major = 20, margin = DROP_IN_MARGIN }) => ({
     table,
