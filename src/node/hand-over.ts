@@ -7,7 +7,7 @@ import { nodeBinding } from '../core/node-binding.js';
 import { binding } from '../native/load.js';
 import { ConnectionHandle } from './connection-handle.js';
 import { PipeHandle, PipeServerHandle, ServerHandle } from './handles.js';
-import { findInternals, type NodeSocket } from './internals.js';
+import { DEFAULT_BACKLOG, findInternals, type NodeServer, type NodeSocket } from './internals.js';
 
 /** What Node's own handles are asked for here. */
 interface NodeHandle {
@@ -23,12 +23,6 @@ interface HandleModule {
   readonly Pipe: new (type: number) => NodeHandle;
   readonly constants: { readonly SOCKET: number; readonly SERVER: number };
 }
-
-interface NodeServer extends net.Server {
-  _handle: object | null;
-}
-
-const DEFAULT_BACKLOG = 511;
 
 function openNodeHandle(fd: number, isPipe: boolean, isServer: boolean): NodeHandle | null {
   const copy = binding.duplicate(fd);

@@ -13,17 +13,12 @@ import {
 import { isHttp2Connecting, isHttp2Server } from './http2-calls.js';
 import { ConnectionHandle } from './connection-handle.js';
 import { installSending } from './hand-over.js';
-import { findInternals, type NodeSocket } from './internals.js';
+import { DEFAULT_BACKLOG, findInternals, type NodeServer, type NodeSocket } from './internals.js';
 
 export { reportAtExit } from './report.js';
 
 type AnyMethod = (this: unknown, ...args: unknown[]) => unknown;
 
-interface NodeServer extends net.Server {
-  _handle: object | null;
-}
-
-const DEFAULT_BACKLOG = 511;
 const ANY_IPV6 = '::';
 const ANY_IPV4 = '0.0.0.0';
 // Node marks servers on a path so.

@@ -30,6 +30,14 @@ export interface NodeSocket extends net.Socket {
   [key: symbol]: unknown;
 }
 
+/** A server of Node, with its handle. */
+export interface NodeServer extends net.Server {
+  _handle: object | null;
+}
+
+/** What Node's servers ask for where nobody says. @internal */
+export const DEFAULT_BACKLOG = 511;
+
 /** Where Node keeps what a handle needs. */
 export interface NodeInternals extends StreamWords {
   /** The key under which a handle names its socket or server. */
